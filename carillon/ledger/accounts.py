@@ -1,0 +1,73 @@
+"""What concerns a platform account as a whole: its lock, its wake-up, its cool-down and its stop.
+
+Whoever changes broadcasts together with slots, pauses or stops locks the accounts first, in the order of their
+ids, and the broadcasts after them: one order for all, so that nobody waits in a ring.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from carillon.ledger import alarms
+from carillon.ledger.tables import creators, events
+
+
+def lock(connection: Connection, creator_ids: Collection[int]) -> None:
+    """Hold the accounts until the transaction ends; on SQLite a writing transaction holds everything already."""
+    if connection.dialect.name != "sqlite":
+        chosen = select(creators.c.id).where(creators.c.id.in_(creator_ids)).order_by(creators.c.id)
+        connection.execute(chosen.with_for_update())
+
+
+def wake(connection: Connection, creator_ids: Collection[int], at: datetime) -> None:
+    """Have the scheduler look at these accounts at `at`, or earlier if that was already asked."""
+    later = or_(creators.c.wake_at.is_(None), creators.c.wake_at > at)
+    connection.execute(update(creators).where(creators.c.id.in_(creator_ids), later).values(wake_at=at))
+
+
+def cool_down(connection: Connection, creator_id: int, until: datetime) -> None:
+    """Send nothing before `until`; an older cool-down that lasts longer stands."""
+    shorter = or_(creators.c.cool_down_until.is_(None), creators.c.cool_down_until < until)
+    connection.execute(
+        update(creators).where(creators.c.id == creator_id).values(throttled_in_a_row=creators.c.throttled_in_a_row + 1)
+    )
+    connection.execute(update(creators).where(creators.c.id == creator_id, shorter).values(cool_down_until=until))
+
+
+def stop(
+    connection: Connection,
+    creator_id: int,
+    now: datetime,
+    who: str,
+    reason: str,
+    credential: str | None = None,
+) -> None:
+    """Claim nothing more until a person resumes, or until the credential reads differently from `credential`."""
+    connection.execute(
+        update(creators)
+        .where(creators.c.id == creator_id)
+        .values(stopped_at=now, stopped_reason=reason, stopped_credential=credential)
+    )
+    key = connection.scalar(select(creators.c.key).where(creators.c.id == creator_id))
+    _append(connection, creator_id, now, who, f"stopped: {reason}")
+    words = f"creator {key} is stopped: {reason}; mend it, or `carillon resume --creator {key}`"
+    alarms.sound(connection, f"stopped:{creator_id}", words, now, creator_id=creator_id)
+
+
+def lift_stop(connection: Connection, creator_id: int, now: datetime, who: str) -> bool:
+    """Let a stopped account go on; a cool-down that lasts stays. Returns whether it was stopped."""
+    lifted = connection.execute(
+        update(creators)
+        .where(creators.c.id == creator_id, creators.c.stopped_at.is_not(None))
+        .values(stopped_at=None, stopped_reason=None, stopped_credential=None)
+    )
+    if lifted.rowcount:
+        _append(connection, creator_id, now, who, "resumed")
+        alarms.clear(connection, f"stopped:{creator_id}", now)
+    wake(connection, [creator_id], now)
+    return bool(lifted.rowcount)
+
+
+def _append(connection: Connection, creator_id: int, now: datetime, who: str, why: str) -> None:
+    connection.execute(insert(events).values(creator_id=creator_id, at=now, who=who, why=why))

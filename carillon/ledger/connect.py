@@ -1,0 +1,98 @@
+"""The one way to the ledger's database, SQLite or PostgreSQL, with the settings that the promise needs.
+
+SQLite runs in WAL with synchronous FULL, and its writes begin IMMEDIATE; PostgreSQL is pinned to READ COMMITTED:
+under any other level the claim's count of slots would be older than the account's lock.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from carillon import clock
+
+
+class LedgerError(Exception):
+    """The database cannot be used as it is; says what to do."""
+
+
+class Ledger:
+    """The engine, and transactions on it. One for a process; safe among threads."""
+
+    def __init__(self, url: str, connections: int = 40) -> None:
+        self.url = make_url(url)
+        self.embedded = self.url.get_backend_name() == "sqlite"
+        if self.embedded and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        options: dict[str, Any] = {} if self.embedded else {"isolation_level": "READ COMMITTED"}
+        self.engine = create_engine(
+            self.url, pool_size=connections, max_overflow=10, pool_pre_ping=not self.embedded, **options
+        )
+        self._one_writer: AbstractContextManager[object] = threading.Lock() if self.embedded else nullcontext()
+        if self.embedded:
+            event.listen(self.engine, "connect", _make_durable)
+            event.listen(self.engine, "begin", _begin)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it holds the write lock from its start."""
+        with (
+            self._one_writer,
+            self.engine.connect() as connection,
+            connection.execution_options(writes=True).begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for questions; it never waits for a writer."""
+        with Session(self.engine) as session:
+            yield session
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's clock at this moment (not the transaction's start); SQLite has this host's."""
+        if self.embedded:
+            return clock.now()
+        instant = connection.scalar(select(func.clock_timestamp()))
+        assert isinstance(instant, datetime)
+        return instant.astimezone(UTC)
+
+    def prove_durable(self) -> None:
+        """Refuse a PostgreSQL that may forget a commit: a lost claim is a double send. Raises LedgerError."""
+        if self.embedded:
+            return
+        try:
+            with self.engine.connect() as connection:
+                setting = connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+        except SQLAlchemyError as error:
+            raise LedgerError(unreachable(self, error)) from None
+        if setting == "off":
+            raise LedgerError("PostgreSQL runs with synchronous_commit = off; set it to on for this database")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def unreachable(ledger: Ledger, error: Exception) -> str:
+    """One line for a database that cannot be reached; never its password."""
+    shown = ledger.url.render_as_string(hide_password=True)
+    cause = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+    return f"cannot use the database {shown}: {cause}; see CARILLON_DATABASE_URL and CARILLON_HOME"
+
+
+def _make_durable(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 15000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,170 @@
+"""The states of a broadcast, the moves between them, and `move`: the only door.
+
+`planned`    known. The scheduler moves it on when it may go; a crash changes nothing.
+`queued`     handed to the workers. A worker claims it; lost orders are handed off again by the sweep.
+`sending`    claimed; a request may be under way. Its owner records the verdict; a dead owner's becomes `unknown`.
+`unknown`    a request went out and no one can tell yet whether it was taken.
+`held`       a person must decide.
+`placed`     in the platform's own scheduler, not due yet.
+`sent`       the platform accepted it.
+`failed`     refused for good; nothing was accepted.
+`skipped`    not sent, by rule.
+`expired`    could not be sent in time.
+`cancelled`  withdrawn before acceptance.
+`unsent`     recalled after acceptance.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, update
+
+from carillon.ledger import accounts, alarms
+from carillon.ledger.tables import broadcasts, events
+
+
+class State(StrEnum):
+    PLANNED = "planned"
+    QUEUED = "queued"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    PLACED = "placed"
+    SENT = "sent"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    UNSENT = "unsent"
+
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.PLANNED: frozenset({State.QUEUED, State.CANCELLED, State.SKIPPED, State.EXPIRED, State.FAILED, State.HELD}),
+    State.QUEUED: frozenset(
+        {
+            State.SENDING,
+            State.PLANNED,
+            State.CANCELLED,
+            State.SKIPPED,
+            State.EXPIRED,
+            State.FAILED,
+            State.HELD,
+        }
+    ),
+    State.SENDING: frozenset({State.SENT, State.PLACED, State.PLANNED, State.FAILED, State.UNKNOWN}),
+    State.UNKNOWN: frozenset({State.SENT, State.PLACED, State.PLANNED, State.FAILED, State.HELD}),
+    State.HELD: frozenset({State.SENT, State.PLANNED, State.FAILED, State.CANCELLED}),
+    State.PLACED: frozenset({State.SENT, State.PLANNED, State.CANCELLED, State.UNKNOWN}),
+    State.SENT: frozenset({State.UNSENT}),
+    State.FAILED: frozenset({State.PLANNED}),
+    State.SKIPPED: frozenset({State.PLANNED}),
+    State.EXPIRED: frozenset({State.PLANNED}),
+    State.CANCELLED: frozenset({State.PLANNED}),
+    State.UNSENT: frozenset(),
+}
+
+WAITS = (
+    "time",
+    "limit",
+    "cool_down",
+    "quiet_hours",
+    "pause",
+    "creator",
+    "retry",
+    "overlap",
+    "media",
+    "approval",
+    "canary",
+)
+
+REASONS = (
+    "empty_audience",
+    "list_missing",
+    "media_missing",
+    "overlap",
+    "missed_window",
+    "repeated_content",
+    "edited_after_send",
+    "too_late",
+    "refused",
+    "credentials",
+    "forbidden",
+    "redirect",
+    "unknown_outcome",
+    "not_taken_up",
+    "removed",
+    "disabled",
+    "rescheduled",
+    "by_person",
+    "error_after_accept",
+)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Why a move is made, and by whom; it becomes the move's event."""
+
+    at: datetime
+    who: str
+    why: str
+
+
+def version_of(broadcast_id: int, version: int) -> ColumnElement[bool]:
+    """The one row, if nobody changed it since it was read."""
+    return and_(broadcasts.c.id == broadcast_id, broadcasts.c.version == version)
+
+
+def move(
+    connection: Connection,
+    which: ColumnElement[bool],
+    source: State,
+    target: State,
+    note: Note,
+    **changes: object,
+) -> list[int]:
+    """Move the rows that are `which` and still in `source`; returns the ids of those that moved.
+
+    The condition on the old state is the lock: of two movers one finds no row. The event is appended in the
+    same transaction, the account is woken where others may go now, and an end that nobody wants is told once.
+    A move to `planned` names its `waiting_for`; outside `planned` nothing is waited for.
+    """
+    assert target in MOVES[source], f"{source} never leaves to {target}"
+    if target is State.PLANNED:
+        assert changes.get("waiting_for") in WAITS
+        changes.setdefault("not_before", None)
+    else:
+        changes |= {"waiting_for": None, "not_before": None}
+    statement = (
+        update(broadcasts)
+        .where(broadcasts.c.state == source.value, which)
+        .values(state=target.value, version=broadcasts.c.version + 1, state_since=note.at, **changes)
+        .returning(broadcasts.c.id, broadcasts.c.creator_id, broadcasts.c.campaign, broadcasts.c.creator)
+    )
+    moved = connection.execute(statement).all()
+    if moved:
+        _append_events(connection, moved, source, target, note)
+        _wake(connection, moved, target, note.at, changes.get("not_before"))
+        if target in {State.FAILED, State.EXPIRED}:
+            _tell(connection, moved, target, note)
+    return [row.id for row in moved]
+
+
+def _append_events(connection: Connection, moved: Sequence[Row[Any]], source: State, target: State, note: Note) -> None:
+    same = {"at": note.at, "source": source.value, "target": target.value, "why": note.why, "who": note.who}
+    rows = [{"broadcast_id": row.id, "creator_id": row.creator_id, **same} for row in moved]
+    connection.execute(insert(events), rows)
+
+
+def _wake(connection: Connection, moved: Sequence[Row[Any]], target: State, now: datetime, not_before: object) -> None:
+    if target not in {State.QUEUED, State.SENDING, State.UNKNOWN}:
+        at = not_before if isinstance(not_before, datetime) else now
+        accounts.wake(connection, sorted({row.creator_id for row in moved}), at)
+
+
+def _tell(connection: Connection, moved: Sequence[Row[Any]], target: State, note: Note) -> None:
+    for row in moved:
+        message = f"broadcast {row.id} of {row.campaign} for {row.creator} is {target}: {note.why}"
+        alarms.say_once(connection, f"{target}:{row.id}", message, note.at, row.id, row.creator_id)
