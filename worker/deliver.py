@@ -1,0 +1,152 @@
+"""One broadcast from order to record: read, preflight, claim, send, verdict, record."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, select
+
+from carillon import clock
+from carillon.ledger import accounts
+from carillon.ledger.allowance import Wait
+from carillon.ledger.states import Note, State, move, version_of
+from carillon.ledger.tables import broadcasts, creators
+from carillon.platforms import credentials, errors
+from carillon.platforms.client import Guard
+from carillon.platforms.contract import Account, Content, Platform, Request
+from carillon.platforms.roster import PLATFORMS
+from worker import verdict
+from worker.claim import Claim, claim, put_back
+from worker.means import Means
+from worker.preflight import Clear, Later, Stop, preflight
+from worker.reconcile import reconcile
+from worker.record import record, settle_account
+from worker.verdict import Verdict
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A queued broadcast as it was read, with all that sending it takes."""
+
+    row: Row[Any]
+    throttled: int
+    platform: Platform
+    account: Account
+    content: Content
+
+
+def deliver(means: Means, broadcast_id: int) -> None:
+    """Send it if it may go; a stale or doubled order finds nothing to do."""
+    order = _read(means, broadcast_id)
+    if order is None:
+        return
+    try:
+        answer = preflight(means, order.platform, order.account, order.content, order.row.put_offs)
+    except errors.TurnedAway as error:
+        _account_turned_away(means, order, error)
+        return
+    match answer:
+        case Stop(state, reason):
+            _end(means, order, state, reason)
+        case Later(cause, seconds, words):
+            _put_off(means, order, cause, seconds, words)
+        case Clear(content):
+            _send(means, order, content)
+
+
+def _read(means: Means, broadcast_id: int) -> Order | None:
+    with means.ledger.read() as session:
+        row = session.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
+        if row is None or row.state != State.QUEUED:
+            return None
+        creator = session.execute(select(creators).where(creators.c.id == row.creator_id)).one()
+    platform = PLATFORMS[row.platform]
+    try:
+        secret = credentials.read(creator.credentials)
+    except credentials.CredentialError as error:
+        _no_credential(means, row, str(error))
+        return None
+    account = Account(means.urls.get(row.platform, platform.url), creator.account_id, secret)
+    content = Content.model_validate_json(row.content)
+    return Order(row, creator.throttled_in_a_row, platform, account, content)
+
+
+def _send(means: Means, order: Order, content: Content) -> None:
+    request = order.platform.request(order.account, content)
+    claimed = claim(means, order.row, digest(request))
+    if not isinstance(claimed, Claim):
+        means.nudge()
+        return
+    begun = clock.ticks()
+    answer = _attempt(means, order, content, claimed)
+    latency_ms = round((clock.ticks() - begun) * 1000)
+    record(means, order.row, claimed, answer, latency_ms, credentials.digest(order.account.secret))
+    log.info(
+        answer.name,
+        broadcast=order.row.id,
+        campaign=order.row.campaign,
+        creator=order.row.creator,
+        ms=latency_ms,
+    )
+    if answer.state is State.UNKNOWN:
+        reconcile(means, order.row.id)
+
+
+def _attempt(means: Means, order: Order, content: Content, claimed: Claim) -> Verdict:
+    try:
+        receipt = order.platform.send(means.client, order.account, content, Guard(claimed.lease_ticks))
+    except errors.PlatformError as error:
+        return verdict.turned_away(error, order.row.put_offs, order.throttled)
+    except Exception as error:
+        log.exception("sending failed in an unforeseen way", broadcast=order.row.id)
+        return verdict.turned_away(errors.MaybeSent(f"unforeseen: {type(error).__name__}"), 0, 0)
+    return verdict.accepted(receipt)
+
+
+def digest(request: Request) -> str:
+    """What was sent, without the headers that hold the key."""
+    text = json.dumps([request.method, request.url, request.json], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -> None:
+    """A read before the claim drew a 401, 403 or 429: no attempt was made, but the whole account is concerned."""
+    answer = verdict.turned_away(error, order.row.put_offs, order.throttled)
+    with means.ledger.write() as connection:
+        accounts.lock(connection, [order.row.creator_id])
+        now = means.ledger.now(connection)
+        note = Note(now, means.who, f"preflight, {answer.name}: {answer.words}")
+        until = now + timedelta(seconds=answer.cool_down) if answer.cool_down is not None else None
+        put_back(connection, order.row, Wait(answer.waiting_for or "retry", until), note)
+        settle_account(connection, order.row.creator_id, answer, note, credentials.digest(order.account.secret))
+    means.nudge()
+
+
+def _no_credential(means: Means, row: Row[Any], words: str) -> None:
+    with means.ledger.write() as connection:
+        accounts.lock(connection, [row.creator_id])
+        now = means.ledger.now(connection)
+        put_back(connection, row, Wait("creator"), Note(now, means.who, f"credentials: {words}"))
+        accounts.stop(connection, row.creator_id, now, means.who, f"credentials: {words}")
+
+
+def _end(means: Means, order: Order, state: State, reason: str) -> None:
+    with means.ledger.write() as connection:
+        accounts.lock(connection, [order.row.creator_id])
+        now = means.ledger.now(connection)
+        unchanged = version_of(order.row.id, order.row.version)
+        move(connection, unchanged, State.QUEUED, state, Note(now, means.who, reason), reason=reason)
+    means.nudge()
+
+
+def _put_off(means: Means, order: Order, cause: str, seconds: float, words: str) -> None:
+    with means.ledger.write() as connection:
+        accounts.lock(connection, [order.row.creator_id])
+        now = means.ledger.now(connection)
+        put_back(connection, order.row, Wait(cause, now + timedelta(seconds=seconds)), Note(now, means.who, words))
+    means.nudge()

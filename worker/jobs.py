@@ -1,0 +1,31 @@
+"""The Dramatiq actors: one for each order. They carry an id, and never fail back into the queue."""
+
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+
+from carillon.handoff.orders import DELIVER, QUEUES, RECHECK, RECONCILE
+from worker.deliver import deliver
+from worker.means import Means
+from worker.recheck import recheck
+from worker.reconcile import reconcile
+
+log = structlog.get_logger()
+
+
+def declare(broker: dramatiq.Broker, means: Means) -> None:
+    """Make the broker's orders be carried out with `means`."""
+    for order, job in ((DELIVER, deliver), (RECONCILE, reconcile), (RECHECK, recheck)):
+        as_actor = dramatiq.actor(actor_name=order, queue_name=QUEUES[0], broker=broker)
+        as_actor(_guarded(order, job, means))
+
+
+def _guarded(order: str, job: Callable[[Means, int], None], means: Means) -> Callable[[int], None]:
+    def carry_out(subject: int) -> None:
+        try:
+            job(means, subject)
+        except Exception:
+            log.exception("an order failed; the ledger keeps what it was about", order=order, subject=subject)
+
+    return carry_out

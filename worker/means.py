@@ -1,0 +1,21 @@
+"""What the jobs of one worker process share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from carillon.ledger.connect import Ledger
+from carillon.platforms.client import Client
+from worker.lookups import Lookups
+
+
+@dataclass(frozen=True)
+class Means:
+    """`nudge` tells the scheduler, where it runs in this process, that something may go now."""
+
+    ledger: Ledger
+    client: Client
+    who: str
+    timeout: float
+    urls: Mapping[str, str] = field(default_factory=dict)
+    nudge: Callable[[], None] = lambda: None
+    lookups: Lookups = field(default_factory=Lookups)

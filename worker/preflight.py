@@ -1,0 +1,131 @@
+"""May this broadcast go now, as far as the platform can be asked? Lists exist, somebody is in them, media are there.
+
+A clear no stops the broadcast. An answer that says nothing (403, 404, another shape) lets it pass: many of these reads
+are not documented, and the platform checks again when it is sent.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from carillon.ledger.states import State
+from carillon.platforms import errors
+from carillon.platforms.contract import Account, AudienceList, Content, ListRef, Platform
+from worker.means import Means
+from worker.verdict import backoff
+
+MEDIA_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Clear:
+    """It may go; every reference by name has become an id."""
+
+    content: Content
+
+
+@dataclass(frozen=True)
+class Stop:
+    """It does not go at all."""
+
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """It is put off by `seconds`."""
+
+    cause: str
+    seconds: float
+    words: str
+
+
+def preflight(
+    means: Means,
+    platform: Platform,
+    account: Account,
+    content: Content,
+    put_offs: int,
+    draw: Callable[[], float] = random.random,
+) -> Clear | Stop | Later:
+    """Raises Unauthorized and Throttled, which concern the whole account."""
+    try:
+        lists = _lists(means, platform, account, content)
+        media = _media(means, platform, account, content)
+    except errors.Unreachable as error:
+        return Later("retry", backoff(put_offs, draw), f"the platform cannot be asked: {error.words}")
+    return _audience(content, lists) or media or _clear(content, lists)
+
+
+def _lists(means: Means, platform: Platform, account: Account, content: Content) -> Sequence[AudienceList] | None:
+    """All lists of the account; None where the platform's answer says nothing, or nothing needs asking."""
+    if not content.include and not content.exclude:
+        return None
+    key = ("lists", platform.name, account.id, account.secret)
+    try:
+        return means.lookups.get(key, lambda: tuple(platform.lists(means.client, account)))
+    except errors.Unreadable:
+        return None
+
+
+def _audience(content: Content, lists: Sequence[AudienceList] | None) -> Stop | None:
+    for ref in (*content.include, *content.exclude):
+        missing = _missing(ref, lists)
+        if missing:
+            return Stop(State.FAILED, f"list_missing: {missing}")
+    if lists is None or content.users or not content.include:
+        return None
+    found = [_found(ref, lists) for ref in content.include]
+    if all(matches and matches[0].count == 0 for matches in found):
+        names = ", ".join(matches[0].name or matches[0].id for matches in found)
+        return Stop(State.SKIPPED, f"empty_audience: nobody is in {names}")
+    return None
+
+
+def _missing(ref: ListRef, lists: Sequence[AudienceList] | None) -> str | None:
+    if lists is None:
+        return f"the platform does not show its lists, so {ref.value!r} has no id" if ref.kind == "name" else None
+    found = _found(ref, lists)
+    if ref.kind == "name" and len(found) > 1:
+        return f"{len(found)} lists are named {ref.value!r}; use an id"
+    if found or not _shown(ref, lists):
+        return None
+    return f"there is no {ref.kind} list {ref.value!r}" if ref.kind != "name" else f"no list is named {ref.value!r}"
+
+
+def _shown(ref: ListRef, lists: Sequence[AudienceList]) -> bool:
+    """Whether a list of this kind would be among `lists`: not every platform shows its smart lists."""
+    return ref.kind != "smart" or any(known.kind == "smart" for known in lists)
+
+
+def _found(ref: ListRef, lists: Sequence[AudienceList]) -> list[AudienceList]:
+    if ref.kind == "name":
+        return [known for known in lists if known.name == ref.value]
+    return [known for known in lists if known.kind == ref.kind and known.id == ref.value]
+
+
+def _media(means: Means, platform: Platform, account: Account, content: Content) -> Stop | Later | None:
+    for media_id in content.media:
+        try:
+            state = platform.media(means.client, account, media_id)
+        except errors.Unreadable:
+            continue
+        if state == "broken":
+            return Stop(State.FAILED, f"media_missing: the platform could not process {media_id}")
+        if state == "processing":
+            return Later("media", MEDIA_SECONDS, f"{media_id} is still being processed")
+    return None
+
+
+def _clear(content: Content, lists: Sequence[AudienceList] | None) -> Clear:
+    include = tuple(_resolved(ref, lists) for ref in content.include)
+    exclude = tuple(_resolved(ref, lists) for ref in content.exclude)
+    return Clear(content.model_copy(update={"include": include, "exclude": exclude}))
+
+
+def _resolved(ref: ListRef, lists: Sequence[AudienceList] | None) -> ListRef:
+    if ref.kind != "name":
+        return ref
+    known = _found(ref, lists or ())[0]
+    return ListRef(kind=known.kind, value=known.id)

@@ -1,0 +1,24 @@
+"""A stopped creator goes on by itself once its credential reads differently from the one that was turned away."""
+
+from sqlalchemy import select
+
+from carillon.ledger import accounts
+from carillon.ledger.tables import creators
+from carillon.platforms import credentials
+from worker.means import Means
+
+
+def recheck(means: Means, creator_id: int) -> None:
+    with means.ledger.read() as session:
+        creator = session.execute(select(creators).where(creators.c.id == creator_id)).one_or_none()
+    if creator is None or creator.stopped_at is None:
+        return
+    try:
+        mended = credentials.digest(credentials.read(creator.credentials)) != creator.stopped_credential
+    except credentials.CredentialError:
+        return
+    if mended:
+        with means.ledger.write() as connection:
+            accounts.lock(connection, [creator_id])
+            accounts.lift_stop(connection, creator_id, means.ledger.now(connection), means.who)
+        means.nudge()

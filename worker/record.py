@@ -1,0 +1,161 @@
+"""The record of a verdict: state, platform's id, attempt, slot and account, all in one transaction."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from carillon.ledger import accounts, alarms
+from carillon.ledger.states import Note, State, move
+from carillon.ledger.tables import attempts, broadcasts, creators, slots
+from worker.claim import Claim
+from worker.means import Means
+from worker.verdict import Verdict
+
+log = structlog.get_logger()
+
+_SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
+"""Whence an attempt's owner may still deliver its verdict; after a person's decision it only alarms."""
+
+
+def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
+    """Write it down; while the database is away, try again for as long as this process lives."""
+    pause = 0.1
+    while True:
+        try:
+            with means.ledger.write() as connection:
+                _record(connection, means, row, claim, verdict, latency_ms, credential)
+            break
+        except DBAPIError as error:
+            log.error(
+                "the verdict cannot be written yet",
+                broadcast=row.id,
+                verdict=verdict.name,
+                error=str(error.orig),
+            )
+            time.sleep(pause)
+            pause = min(5.0, pause * 2)
+    means.nudge()
+
+
+def _record(
+    connection: Connection,
+    means: Means,
+    row: Row[Any],
+    claim: Claim,
+    verdict: Verdict,
+    latency_ms: int,
+    credential: str,
+) -> None:
+    accounts.lock(connection, [row.creator_id])
+    now = means.ledger.now(connection)
+    if not _close_attempt(connection, claim, verdict, now, latency_ms):
+        return
+    note = Note(now, means.who, f"{verdict.name}: {verdict.words}")
+    if _move(connection, row, verdict, note):
+        _settle_slot(connection, claim, verdict, now)
+        _settle_account(connection, row, verdict, note, credential)
+    else:
+        message = f"broadcast {row.id}: an answer came after a person had decided: {verdict.name}: {verdict.words}"
+        alarms.sound(connection, f"late:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
+
+
+def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: datetime, latency_ms: int) -> bool:
+    """False if this very verdict was written before and only its commit's answer was lost."""
+    open_one = (
+        attempts.c.id == claim.attempt_id,
+        attempts.c.token == claim.token,
+        attempts.c.finished_at.is_(None),
+    )
+    values = {
+        "finished_at": now,
+        "latency_ms": latency_ms,
+        "status": verdict.status,
+        "verdict": verdict.name,
+        "words": verdict.words,
+    }
+    return bool(connection.execute(update(attempts).where(*open_one).values(values)).rowcount)
+
+
+def _move(connection: Connection, row: Row[Any], verdict: Verdict, note: Note) -> bool:
+    changes = _changes(connection, row, verdict, note.at)
+    for source in _SOURCES:
+        if source is State.HELD and verdict.state is State.UNKNOWN:
+            continue
+        if source is verdict.state:
+            continue
+        if move(connection, broadcasts.c.id == row.id, source, verdict.state, note, **changes):
+            return True
+    return verdict.state is State.UNKNOWN and _is_in_doubt(connection, row)
+
+
+def _is_in_doubt(connection: Connection, row: Row[Any]) -> bool:
+    state = connection.scalar(select(broadcasts.c.state).where(broadcasts.c.id == row.id))
+    return state in {State.UNKNOWN, State.HELD}
+
+
+def _changes(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {"reason": verdict.reason}
+    if verdict.state is State.PLANNED:
+        changes |= {"waiting_for": verdict.waiting_for, "hand_offs": 0, "hand_off_at": None}
+        changes["put_offs"] = row.put_offs + 1 if verdict.waiting_for == "retry" else 0
+        delay = verdict.cool_down if verdict.retry_in is None else verdict.retry_in
+        changes["not_before"] = now + timedelta(seconds=delay) if delay is not None else None
+    if verdict.receipt:
+        changes |= {
+            "platform_message_id": _unbound_id(connection, row, verdict.receipt.message_id, now),
+            "recipient_count": verdict.receipt.recipient_count,
+            "sent_at": now,
+            "delivery": verdict.receipt.delivery,
+        }
+    return changes
+
+
+def _unbound_id(connection: Connection, row: Row[Any], message_id: str | None, now: datetime) -> str | None:
+    """The platform's id, unless another broadcast of the account has it: then a person should look."""
+    if message_id is None:
+        return None
+    same = select(broadcasts.c.id).where(
+        broadcasts.c.creator_id == row.creator_id, broadcasts.c.platform_message_id == message_id
+    )
+    other = connection.scalar(same)
+    if other is None:
+        return message_id
+    message = f"broadcast {row.id}: the platform answered with the id of broadcast {other}: {message_id}"
+    alarms.sound(connection, f"same_id:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
+    return None
+
+
+def _settle_slot(connection: Connection, claim: Claim, verdict: Verdict, now: datetime) -> None:
+    mine = slots.c.attempt_id == claim.attempt_id
+    if verdict.slot_kept:
+        connection.execute(update(slots).where(mine).values(ended_at=now))
+    else:
+        connection.execute(delete(slots).where(mine))
+
+
+def _settle_account(connection: Connection, row: Row[Any], verdict: Verdict, note: Note, credential: str) -> None:
+    if verdict.state is State.SENT:
+        forget = update(creators).where(creators.c.id == row.creator_id, creators.c.throttled_in_a_row > 0)
+        connection.execute(forget.values(throttled_in_a_row=0))
+        _alarm_bad_delivery(connection, row, verdict, note.at)
+    settle_account(connection, row.creator_id, verdict, note, credential)
+
+
+def settle_account(
+    connection: Connection, creator_id: int, verdict: Verdict, note: Note, credential: str | None
+) -> None:
+    """Cool the account down, or stop it, as the verdict says."""
+    if verdict.cool_down is not None:
+        accounts.cool_down(connection, creator_id, note.at + timedelta(seconds=verdict.cool_down))
+    if verdict.stop:
+        accounts.stop(connection, creator_id, note.at, note.who, verdict.stop, credential)
+
+
+def _alarm_bad_delivery(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> None:
+    if verdict.reason:
+        message = f"broadcast {row.id}: {verdict.reason}"
+        alarms.sound(connection, f"delivery:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
