@@ -1,0 +1,171 @@
+"""What an edit of the campaign files does to what is planned: one transaction with the catalogue that brings it.
+
+A removed or disabled campaign's future is cancelled, another schedule counts from now, another content replaces that
+of broadcasts that are not due and have no attempt. What is under way keeps what it had.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from carillon.campaigns.catalogue import Catalogue, Creator, Entry
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+
+from carillon.ledger import accounts
+from carillon.ledger.states import Note, State, move, version_of
+from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events
+
+Pair = tuple[str, int]
+
+
+def put_in_force(
+    connection: Connection, generation: int, catalogue: Catalogue, before: Catalogue | None, note: Note
+) -> None:
+    """Raises IntegrityError if somebody else published meanwhile."""
+    connection.execute(
+        insert(catalogues).values(
+            generation=generation, digest=catalogue.digest, content=catalogue.content, published_at=note.at
+        )
+    )
+    ids = _put_creators(connection, catalogue)
+    accounts.lock(connection, list(ids.values()))
+    entries = {(entry.campaign, ids[entry.creator.key]): entry for entry in catalogue.entries()}
+    _withdraw(connection, entries, note)
+    for pair, entry in entries.items():
+        if entry.enabled and entry.creator.enabled and _changed(entry, before):
+            reschedule(connection, pair, entry, note)
+            _refresh(connection, pair, entry, note)
+    accounts.wake(connection, list(ids.values()), note.at)
+
+
+def creator_ids(connection: Connection, catalogue: Catalogue) -> dict[str, int]:
+    """The ledger's id of each creator of the catalogue, by name."""
+    known = {(row.platform, row.account): row.id for row in connection.execute(select(creators))}
+    return {creator.key: known[creator.platform, creator.account] for creator in catalogue.creators.values()}
+
+
+def content_digest(frozen: str) -> str:
+    return hashlib.sha256(frozen.encode()).hexdigest()
+
+
+def reschedule(connection: Connection, pair: Pair, entry: Entry, note: Note) -> None:
+    """Under another schedule, what is planned and not due is cancelled; the new one counts from now."""
+    mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
+    cursor = connection.execute(select(cursors).where(mine)).one_or_none()
+    if cursor is None or cursor.revision == entry.revision:
+        return
+    reason = "rescheduled: the campaign's schedule was edited"
+    which = and_(_of(pair), broadcasts.c.due_at > note.at, broadcasts.c.kind != "send")
+    move(connection, which, State.PLANNED, State.CANCELLED, Note(note.at, note.who, reason), reason=reason)
+    again = {"revision": entry.revision, "since": note.at, "planned_until": note.at}
+    connection.execute(update(cursors).where(mine).values(again))
+
+
+def frozen_values(entry: Entry, content: str) -> dict[str, Any]:
+    """What of an entry is frozen into a broadcast, beside its times."""
+    return {
+        "content": content,
+        "content_digest": content_digest(content),
+        "priority": entry.priority,
+        "overlap": entry.overlap,
+        "catch_up": entry.catch_up,
+        "on_unknown": entry.on_unknown,
+        "expires_after": int(entry.expires_after.total_seconds()),
+    }
+
+
+def _put_creators(connection: Connection, catalogue: Catalogue) -> dict[str, int]:
+    known = {(row.platform, row.account): row.id for row in connection.execute(select(creators))}
+    connection.execute(update(creators).values(enabled=False))
+    for creator in catalogue.creators.values():
+        values = _live_values(creator)
+        identity = (creator.platform, creator.account)
+        if identity in known:
+            connection.execute(update(creators).where(creators.c.id == known[identity]).values(values))
+        else:
+            new = insert(creators).values(
+                platform=creator.platform, account=creator.account, throttled_in_a_row=0, **values
+            )
+            known[identity] = connection.execute(new.returning(creators.c.id)).scalar_one()
+    return {creator.key: known[creator.platform, creator.account] for creator in catalogue.creators.values()}
+
+
+def _live_values(creator: Creator) -> dict[str, Any]:
+    return {
+        "key": creator.key,
+        "name": creator.name,
+        "account_id": creator.account_id,
+        "credentials": creator.credentials,
+        "timezone": creator.timezone,
+        "quiet_hours": str(creator.quiet_hours) if creator.quiet_hours else None,
+        "limit_count": creator.limit.count,
+        "limit_seconds": creator.limit.seconds,
+        "enabled": creator.enabled,
+    }
+
+
+def _withdraw(connection: Connection, entries: dict[Pair, Entry], note: Note) -> None:
+    live = {pair for pair, entry in entries.items() if entry.enabled and entry.creator.enabled}
+    waiting = broadcasts.c.state.in_((State.PLANNED, State.QUEUED))
+    planned = select(broadcasts.c.campaign, broadcasts.c.creator_id).where(waiting, broadcasts.c.kind != "send")
+    for pair in {(row.campaign, row.creator_id) for row in connection.execute(planned.distinct())} - live:
+        reason = "disabled: switched off in the file" if pair in entries else "removed: gone from the file"
+        which = and_(_of(pair), broadcasts.c.kind != "send")
+        for source in (State.PLANNED, State.QUEUED):
+            move(connection, which, source, State.CANCELLED, Note(note.at, note.who, reason), reason=reason)
+    _rewind(connection, live)
+
+
+def _rewind(connection: Connection, live: set[Pair]) -> None:
+    """The cursor of what is withdrawn: declared again, it counts from then, and finds its cancelled rows."""
+    pairs = connection.execute(select(cursors.c.campaign, cursors.c.creator_id))
+    for pair in {(row.campaign, row.creator_id) for row in pairs} - live:
+        mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
+        connection.execute(update(cursors).where(mine).values(revision=""))
+
+
+def _changed(entry: Entry, before: Catalogue | None) -> bool:
+    return before is None or before.entry(entry.campaign, entry.creator.key) != entry
+
+
+def _refresh(connection: Connection, pair: Pair, entry: Entry, note: Note) -> None:
+    fresh = and_(
+        _of(pair),
+        broadcasts.c.state == State.PLANNED,
+        broadcasts.c.due_at > note.at,
+        broadcasts.c.attempts == 0,
+        broadcasts.c.kind != "send",
+    )
+    rows = connection.execute(select(broadcasts).where(fresh)).all()
+    if not rows:
+        return
+    after = min(row.due_at for row in rows) - entry.schedule.jitter - timedelta(seconds=1)
+    known = {item.label: item for item in entry.occurrences(after, max(row.due_at for row in rows))}
+    for row in rows:
+        if row.occurrence in known:
+            content = entry.content(known[row.occurrence], row.number).frozen()
+            _replace(connection, row, entry, content, note)
+
+
+def _replace(connection: Connection, row: Row[Any], entry: Entry, content: str, note: Note) -> None:
+    values = frozen_values(entry, content)
+    values["expires_at"] = row.expires_at + timedelta(seconds=values["expires_after"] - row.expires_after)
+    if all(getattr(row, name) == value for name, value in values.items()):
+        return
+    in_place = update(broadcasts).where(version_of(row.id, row.version)).values(version=row.version + 1, **values)
+    connection.execute(in_place)
+    connection.execute(
+        insert(events).values(
+            broadcast_id=row.id,
+            creator_id=row.creator_id,
+            at=note.at,
+            source=row.state,
+            target=row.state,
+            why="its content was edited before it was due",
+            who=note.who,
+        )
+    )
+
+
+def _of(pair: Pair) -> ColumnElement[bool]:
+    return and_(broadcasts.c.campaign == pair[0], broadcasts.c.creator_id == pair[1])

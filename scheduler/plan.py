@@ -1,0 +1,202 @@
+"""Schedules become planned broadcasts, up to a day ahead: one row for one occurrence, for ever.
+
+The unique key (campaign, account, part, occurrence) makes planning safe to repeat: two schedulers, a restart, a reload
+and the second 02:30 of an autumn night still meet one row.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from carillon.campaigns.catalogue import Catalogue, Entry
+from carillon.campaigns.occurrences import Occurrence
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from carillon.ledger import accounts
+from carillon.ledger.connect import Ledger
+from carillon.ledger.inserts import insert_new
+from carillon.ledger.states import Note, State, move, version_of
+from carillon.ledger.tables import broadcasts, catalogues, cursors
+from scheduler.edits import Pair, creator_ids, frozen_values, reschedule
+from scheduler.resent import hold_resent
+
+HORIZON = timedelta(days=1)
+AHEAD = timedelta(hours=23)
+"""A campaign that is planned this far is left alone until it no longer is."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE = 300
+_WITHDRAWN = ("removed", "disabled", "rescheduled")
+
+
+def plan(ledger: Ledger, catalogue: Catalogue, generation: int, who: str) -> int:
+    """Plan every campaign of the catalogue up to the horizon; returns how many broadcasts are new."""
+    count = 0
+    for pair, entry in _unplanned(ledger, catalogue):
+        with ledger.write() as connection:
+            if not _still_in_force(connection, generation):
+                return count
+            accounts.lock(connection, [pair[1]])
+            note = Note(ledger.now(connection), who, "planned")
+            count += plan_pair(connection, pair, entry, catalogue, note)
+    return count
+
+
+def plan_pair(connection: Connection, pair: Pair, entry: Entry, catalogue: Catalogue, note: Note) -> int:
+    """Plan one campaign for one creator, a bounded number of occurrences at a time."""
+    reschedule(connection, pair, entry, note)
+    cursor = _cursor(connection, pair, entry, note)
+    until = note.at + HORIZON
+    found = list(islice(_occurrences(connection, pair, entry, cursor, until), _AT_ONCE))
+    planned_until = found[-1].instant if len(found) == _AT_ONCE else until
+    new = insert_occurrences(connection, pair, entry, found, cursor, note, planned_until)
+    rows = connection.execute(select(broadcasts).where(broadcasts.c.id.in_(new))).all()
+    hold_resent(connection, rows, catalogue.campaigns.keys(), note)
+    return len(new)
+
+
+def insert_occurrences(
+    connection: Connection,
+    pair: Pair,
+    entry: Entry,
+    found: Sequence[Occurrence],
+    cursor: Row[Any],
+    note: Note,
+    planned_until: datetime,
+) -> list[int]:
+    """Insert what is new, plan again what an edit had withdrawn, and move the cursor; returns the ids of both."""
+    rows = [_row(pair, entry, item, cursor.number + n, note) for n, item in enumerate(found, start=1)]
+    new = _insert(connection, pair, rows, note) if rows else []
+    mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
+    done = {"planned_until": planned_until, "number": cursor.number + len(new)}
+    connection.execute(update(cursors).where(mine).values(done))
+    return new
+
+
+def _unplanned(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[Pair, Entry]]:
+    with ledger.read() as session:
+        connection = session.connection()
+        enough = ledger.now(connection) + AHEAD
+        ids = creator_ids(connection, catalogue)
+        known = {(row.campaign, row.creator_id): row for row in connection.execute(select(cursors))}
+    for entry in catalogue.entries():
+        if not (entry.enabled and entry.creator.enabled):
+            continue
+        pair = (entry.campaign, ids[entry.creator.key])
+        cursor = known.get(pair)
+        if cursor is None or cursor.planned_until < enough or cursor.revision != entry.revision:
+            yield pair, entry
+
+
+def _still_in_force(connection: Connection, generation: int) -> bool:
+    """Whoever publishes waits for this transaction, since it inserts after the row that is locked here."""
+    newest = select(func.max(catalogues.c.generation))
+    connection.execute(select(catalogues).where(catalogues.c.generation == generation).with_for_update(read=True))
+    return connection.scalar(newest) == generation
+
+
+def _cursor(connection: Connection, pair: Pair, entry: Entry, note: Note) -> Row[Any]:
+    first = {
+        "campaign": pair[0],
+        "creator_id": pair[1],
+        "revision": entry.revision,
+        "since": note.at,
+        "planned_until": note.at,
+        "number": 0,
+    }
+    connection.execute(insert_new(connection, cursors, [first]))
+    mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
+    return connection.execute(select(cursors).where(mine)).one()
+
+
+def _occurrences(
+    connection: Connection, pair: Pair, entry: Entry, cursor: Row[Any], until: datetime
+) -> Iterator[Occurrence]:
+    if entry.schedule.kind != "at":
+        return entry.occurrences(cursor.planned_until, until)
+    if _has_gone(connection, pair):
+        return iter(())
+    return entry.occurrences(cursor.since if _had_at(connection, pair) else _EPOCH, until)
+
+
+def _had_at(connection: Connection, pair: Pair) -> bool:
+    """Whether this campaign and creator ever had an `at` that no edit withdrew."""
+    return bool(connection.scalar(_ats(pair).where(or_(broadcasts.c.state != State.CANCELLED, ~_withdrawn()))))
+
+
+def _has_gone(connection: Connection, pair: Pair) -> bool:
+    """`at` goes once for a campaign and creator, for ever: one that went, or may yet go, is the only one."""
+    ended = (State.CANCELLED, State.FAILED, State.SKIPPED, State.EXPIRED)
+    return bool(connection.scalar(_ats(pair).where(broadcasts.c.state.not_in(ended))))
+
+
+def _ats(pair: Pair) -> Any:
+    of_pair = (broadcasts.c.campaign == pair[0], broadcasts.c.creator_id == pair[1])
+    return select(func.count()).select_from(broadcasts).where(*of_pair, broadcasts.c.kind == "at")
+
+
+def _withdrawn() -> Any:
+    return or_(*(broadcasts.c.reason.startswith(word) for word in _WITHDRAWN))
+
+
+def _insert(connection: Connection, pair: Pair, rows: Sequence[dict[str, Any]], note: Note) -> list[int]:
+    declared_again = _plan_again(connection, pair, rows, note)
+    statement = insert_new(connection, broadcasts, rows).returning(broadcasts.c.id)
+    inserted = list(connection.scalars(statement))
+    accounts.wake(connection, [pair[1]], max(note.at, min(row["due_at"] for row in rows)))
+    return declared_again + inserted
+
+
+def _row(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note) -> dict[str, Any]:
+    due_at = item.due
+    return {
+        "campaign": pair[0],
+        "creator_id": pair[1],
+        "creator": entry.creator.key,
+        "platform": entry.creator.platform,
+        "part": "main",
+        "kind": entry.schedule.kind,
+        "occurrence": item.label,
+        "number": number,
+        "day": item.day,
+        "revision": entry.revision,
+        "due_at": due_at,
+        "expires_at": expiry(entry, due_at),
+        "state": State.PLANNED.value,
+        "state_since": note.at,
+        "waiting_for": "time",
+        "version": 1,
+        "attempts": 0,
+        "put_offs": 0,
+        "hand_offs": 0,
+        **frozen_values(entry, entry.content(item, number).frozen()),
+    }
+
+
+def expiry(entry: Entry, due_at: datetime) -> datetime:
+    """That long after its due time, or after the quiet hours that make it wait."""
+    quiet = entry.creator.quiet_hours
+    end = quiet.ends_after(due_at, entry.creator.zone) if quiet else None
+    return (end or due_at) + entry.expires_after
+
+
+def _plan_again(connection: Connection, pair: Pair, rows: Sequence[dict[str, Any]], note: Note) -> list[int]:
+    by_label = {row["occurrence"]: row for row in rows if row["expires_at"] > note.at}
+    cancelled = select(broadcasts).where(
+        broadcasts.c.campaign == pair[0],
+        broadcasts.c.creator_id == pair[1],
+        broadcasts.c.part == "main",
+        broadcasts.c.state == State.CANCELLED,
+        broadcasts.c.occurrence.in_(by_label),
+        _withdrawn(),
+    )
+    again = []
+    for old in connection.execute(cancelled).all():
+        row = by_label[old.occurrence]
+        changes = {name: row[name] for name in row if name not in {"state", "state_since", "version", "attempts"}}
+        changes |= {"reason": None, "number": old.number}
+        this_one = version_of(old.id, old.version)
+        why = Note(note.at, note.who, "declared again in the file")
+        again += move(connection, this_one, State.CANCELLED, State.PLANNED, why, **changes)
+    return again

@@ -1,0 +1,117 @@
+"""Which campaigns are in force: the newest row of the ledger's catalogue, fed by the campaign files.
+
+A scheduler publishes what was never published before, or a change that it saw itself while running. So of two
+schedulers with different files none takes the other's campaigns away: a stale one follows the ledger and says so.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+from carillon.campaigns.catalogue import Catalogue
+from carillon.campaigns.load import Loaded, reload
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from carillon.campaigns.findings import Finding
+from carillon.ledger.connect import Ledger
+from carillon.ledger.states import Note
+from carillon.ledger.tables import Catalogue as Published
+from scheduler.edits import put_in_force
+
+log = structlog.get_logger()
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class NothingInForceError(Exception):
+    """The campaign files are wrong, and none was ever in force."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = findings
+
+
+class Publisher:
+    """Keeps `catalogue` what the ledger says is in force, and brings edited files into force."""
+
+    def __init__(self, ledger: Ledger, path: Path, overridden: frozenset[str], who: str) -> None:
+        self._ledger, self._path, self._overridden, self._who = ledger, path, overridden, who
+        self.catalogue: Catalogue | None = None
+        self.generation = 0
+        self._seen: Stamp = ()
+        self._settling: Stamp = ()
+
+    def start(self) -> None:
+        """Raises NothingInForceError."""
+        self._follow()
+        self._seen = self._settling = _stamp(self._path)
+        loaded = self._load()
+        if self.catalogue is None and loaded.catalogue is None:
+            raise NothingInForceError(loaded.findings)
+        if loaded.catalogue is None:
+            log.error("the campaign files are wrong; the last good ones stay in force", path=str(self._path))
+        elif self.catalogue is None or not self._was_published(loaded.catalogue.digest):
+            self._publish(loaded.catalogue)
+        elif loaded.catalogue.digest != self.catalogue.digest:
+            log.warning(
+                "the campaign files are older than what is in force; following the ledger",
+                path=str(self._path),
+            )
+
+    def look(self) -> bool:
+        """Follow the ledger and the files; returns whether other campaigns are in force than before."""
+        before = self.generation
+        self._follow()
+        stamp = _stamp(self._path)
+        if stamp != self._seen and stamp == self._settling:
+            self._seen = stamp
+            self._take_change()
+        self._settling = stamp
+        return self.generation != before
+
+    def _take_change(self) -> None:
+        loaded = self._load()
+        if loaded.catalogue is None:
+            log.error("the edited campaign files are wrong; what was in force stays", path=str(self._path))
+        elif self.catalogue is None or loaded.catalogue.digest != self.catalogue.digest:
+            self._publish(loaded.catalogue)
+
+    def _load(self) -> Loaded:
+        loaded = reload(self._path, self.catalogue, self._overridden)
+        for finding in loaded.findings:
+            (log.error if finding.severity == "error" else log.warning)(str(finding))
+        return loaded
+
+    def _follow(self) -> None:
+        with self._ledger.read() as session:
+            newest = session.exec(select(Published.generation).order_by(col(Published.generation).desc())).first()
+            if newest is None or newest == self.generation:
+                return
+            row = session.get_one(Published, newest)
+            self.catalogue, self.generation = Catalogue.restore(row.content), newest
+
+    def _was_published(self, digest: str) -> bool:
+        with self._ledger.read() as session:
+            return session.exec(select(Published).where(Published.digest == digest)).first() is not None
+
+    def _publish(self, catalogue: Catalogue) -> None:
+        try:
+            with self._ledger.write() as connection:
+                note = Note(self._ledger.now(connection), self._who, "the campaign files were edited")
+                put_in_force(connection, self.generation + 1, catalogue, self.catalogue, note)
+        except IntegrityError:
+            self._follow()
+            return
+        self.catalogue, self.generation = catalogue, self.generation + 1
+        log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
+
+
+def _stamp(path: Path) -> Stamp:
+    """What tells an edited file from an unedited one, without reading it."""
+    try:
+        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        stats = [(str(file), file.stat()) for file in files]
+    except OSError:
+        return ()
+    return tuple((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats)

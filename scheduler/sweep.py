@@ -1,0 +1,67 @@
+"""Orders that the queue lost are handed off again, and what cannot go in time any more expires."""
+
+from datetime import datetime, timedelta
+
+import dramatiq
+from sqlalchemy import Connection, select, update
+
+from carillon.ledger import accounts
+from carillon.ledger.connect import Ledger
+from carillon.ledger.states import Note, State, move
+from carillon.ledger.tables import broadcasts
+from scheduler.release import SWEEP_AFTER, put_on_queue
+
+MOST_HAND_OFFS = 10
+_LONGEST = timedelta(minutes=5)
+
+
+def sweep(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
+    """Hand off again what stands `queued` for too long; after ten accepted hand-offs a person must look."""
+    with ledger.write() as connection:
+        now = ledger.now(connection)
+        _hold_what_nobody_takes(connection, now, who)
+        lost = (broadcasts.c.state == State.QUEUED, broadcasts.c.hand_off_at <= now)
+        rows = connection.execute(select(broadcasts).where(*lost).limit(10_000)).all()
+        for hand_offs in {row.hand_offs for row in rows}:
+            again = update(broadcasts).where(*lost, broadcasts.c.hand_offs == hand_offs)
+            connection.execute(again.values(hand_off_at=now + _patience(hand_offs)))
+    return put_on_queue(ledger, broker, [(row.id, row.platform) for row in rows])
+
+
+def sweep_all(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
+    """At the start of the embedded shape the queue is surely empty: hand off whatever stands `queued` at once."""
+    with ledger.write() as connection:
+        queued = update(broadcasts).where(broadcasts.c.state == State.QUEUED)
+        connection.execute(queued.values(hand_off_at=ledger.now(connection)))
+    return sweep(ledger, broker, who)
+
+
+def expire(ledger: Ledger, who: str) -> list[int]:
+    """What could not be sent in time is not sent any more."""
+    with ledger.read() as session:
+        now = ledger.now(session.connection())
+        late = broadcasts.c.expires_at <= now
+        waiting = broadcasts.c.state.in_((State.PLANNED, State.QUEUED))
+        owners = list(session.scalars(select(broadcasts.c.creator_id).where(late, waiting).distinct()))
+    if not owners:
+        return []
+    with ledger.write() as connection:
+        accounts.lock(connection, owners)
+        reason = "too_late: it could not go before it expired"
+        note = Note(now, who, reason)
+        of_them = late & broadcasts.c.creator_id.in_(owners)
+        return [
+            id_
+            for source in (State.PLANNED, State.QUEUED)
+            for id_ in move(connection, of_them, source, State.EXPIRED, note, reason=reason)
+        ]
+
+
+def _patience(hand_offs: int) -> timedelta:
+    return min(SWEEP_AFTER * 2**hand_offs, _LONGEST)
+
+
+def _hold_what_nobody_takes(connection: Connection, now: datetime, who: str) -> None:
+    reason = f"not_taken_up: handed off {MOST_HAND_OFFS} times, and no worker claimed it"
+    which = (broadcasts.c.hand_offs >= MOST_HAND_OFFS) & (broadcasts.c.hand_off_at <= now)
+    move(connection, which, State.QUEUED, State.HELD, Note(now, who, reason), reason=reason)

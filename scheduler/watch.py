@@ -1,0 +1,104 @@
+"""Every state that is not final has a time after which it raises an alarm; alarms are told in the log."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
+
+from carillon.ledger import alarms, allowance
+from carillon.ledger.connect import Ledger
+from carillon.ledger.states import State
+from carillon.ledger.tables import alarms as alarm_rows
+from carillon.ledger.tables import broadcasts, creators
+
+log = structlog.get_logger()
+
+PATIENCE = {
+    State.QUEUED: timedelta(minutes=5),
+    State.SENDING: timedelta(minutes=2),
+    State.UNKNOWN: timedelta(0),
+    State.HELD: timedelta(0),
+}
+OVERDUE = timedelta(minutes=1)
+_TELL_AGAIN = timedelta(hours=1)
+
+
+def watch(ledger: Ledger) -> None:
+    """Raise what has stood too long, clear what no longer does, and write new alarms to the log."""
+    with ledger.read() as session:
+        now = ledger.now(session.connection())
+        stuck = {_cause(row): row for row in session.execute(_stuck(now))}
+        stuck |= {f"overdue:{row.id}": row for row in _overdue(session.connection(), now)}
+        still_open = set(session.scalars(_open_causes()))
+        untold = list(session.execute(_untold(now)))
+    if stuck.keys() == still_open and not untold:
+        return
+    with ledger.write() as connection:
+        for cause in stuck.keys() - still_open:
+            row = stuck[cause]
+            alarms.sound(connection, cause, _words(row), now, broadcast_id=row.id, creator_id=row.creator_id)
+        alarms.clear_all(connection, still_open - stuck.keys(), now)
+        _tell(connection, connection.execute(_untold(now)).all(), now)
+
+
+def _stuck(now: datetime) -> Any:
+    too_long = [
+        and_(broadcasts.c.state == state, broadcasts.c.state_since <= now - patience)
+        for state, patience in PATIENCE.items()
+    ]
+    return select(broadcasts).where(or_(*too_long))
+
+
+def _overdue(connection: Connection, now: datetime) -> Iterable[Row[Any]]:
+    """Planned, past due, and nothing to wait for: nobody would notice otherwise."""
+    late = list(connection.execute(select(broadcasts).where(allowance.ready(now), _long_ready(now))))
+    if not late:
+        return []
+    owners = allowance.accounts(connection, creators.c.id.in_({row.creator_id for row in late}))
+    standings = allowance.standings(connection, owners, now)
+    first = {}
+    for row in sorted(late, key=lambda row: (-row.priority, row.expires_at, row.due_at, row.id)):
+        if standings[row.creator_id].wait(row.campaign) is None:
+            first.setdefault(row.creator_id, row)
+    return first.values()
+
+
+def _long_ready(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        broadcasts.c.due_at <= now - OVERDUE,
+        or_(broadcasts.c.not_before.is_(None), broadcasts.c.not_before <= now - OVERDUE),
+        broadcasts.c.state_since <= now - OVERDUE,
+    )
+
+
+def _cause(row: Row[Any]) -> str:
+    return f"{row.state}:{row.id}"
+
+
+def _words(row: Row[Any]) -> str:
+    about = f"broadcast {row.id} of {row.campaign} for {row.creator}"
+    if row.state == State.PLANNED:
+        return f"{about} is past due with nothing to wait for; is a scheduler running?"
+    if row.state == State.HELD:
+        return f"{about} is held: {row.reason}; decide with `carillon resolve {row.id}` or `carillon cancel {row.id}`"
+    return f"{about} has been {row.state} since {row.state_since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _open_causes() -> Any:
+    """Of alarms that this beat raises itself; others are cleared by who raised them."""
+    prefixes = ("queued:", "sending:", "unknown:", "held:", "overdue:")
+    mine = or_(*(alarm_rows.c.cause.startswith(prefix) for prefix in prefixes))
+    return select(alarm_rows.c.cause).where(alarm_rows.c.cleared_at.is_(None), mine)
+
+
+def _untold(now: datetime) -> Any:
+    lasting = and_(alarm_rows.c.cleared_at.is_(None), alarm_rows.c.told_at <= now - _TELL_AGAIN)
+    return select(alarm_rows).where(or_(alarm_rows.c.told_at.is_(None), lasting))
+
+
+def _tell(connection: Connection, untold: Iterable[Row[Any]], now: datetime) -> None:
+    for row in untold:
+        log.error(row.message, alarm=row.id)
+        connection.execute(update(alarm_rows).where(alarm_rows.c.id == row.id).values(told_at=now))
