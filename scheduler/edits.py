@@ -8,9 +8,10 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
-from carillon.campaigns.catalogue import Catalogue, Creator, Entry
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
+from carillon.campaigns.catalogue import Catalogue, Entry
+from carillon.campaigns.creators import Creator
 from carillon.ledger import accounts
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events
@@ -22,6 +23,8 @@ def put_in_force(
     connection: Connection, generation: int, catalogue: Catalogue, before: Catalogue | None, note: Note
 ) -> None:
     """Raises IntegrityError if somebody else published meanwhile."""
+    last = select(catalogues.c.generation).where(catalogues.c.generation == generation - 1)
+    connection.execute(last.with_for_update())  # waits for whoever plans by it
     connection.execute(
         insert(catalogues).values(
             generation=generation, digest=catalogue.digest, content=catalogue.content, published_at=note.at
@@ -96,7 +99,7 @@ def _live_values(creator: Creator) -> dict[str, Any]:
         "name": creator.name,
         "account_id": creator.account_id,
         "credentials": creator.credentials,
-        "timezone": creator.timezone,
+        "timezone": creator.zone,
         "quiet_hours": str(creator.quiet_hours) if creator.quiet_hours else None,
         "limit_count": creator.limit.count,
         "limit_seconds": creator.limit.seconds,

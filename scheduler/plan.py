@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.occurrences import Occurrence
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
-
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import insert_new
@@ -66,7 +67,7 @@ def insert_occurrences(
     planned_until: datetime,
 ) -> list[int]:
     """Insert what is new, plan again what an edit had withdrawn, and move the cursor; returns the ids of both."""
-    rows = [_row(pair, entry, item, cursor.number + n, note) for n, item in enumerate(found, start=1)]
+    rows = [row_for(pair, entry, item, cursor.number + n, note) for n, item in enumerate(found, start=1)]
     new = _insert(connection, pair, rows, note) if rows else []
     mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
     done = {"planned_until": planned_until, "number": cursor.number + len(new)}
@@ -90,10 +91,11 @@ def _unplanned(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[Pair, Ent
 
 
 def _still_in_force(connection: Connection, generation: int) -> bool:
-    """Whoever publishes waits for this transaction, since it inserts after the row that is locked here."""
-    newest = select(func.max(catalogues.c.generation))
-    connection.execute(select(catalogues).where(catalogues.c.generation == generation).with_for_update(read=True))
-    return connection.scalar(newest) == generation
+    """Whoever publishes waits for this transaction, since it locks the row that is shared here."""
+    shared = select(catalogues.c.generation).where(catalogues.c.generation == generation).with_for_update(read=True)
+    connection.execute(shared)
+    newest: int | None = connection.scalar(select(func.max(catalogues.c.generation)))
+    return newest == generation
 
 
 def _cursor(connection: Connection, pair: Pair, entry: Entry, note: Note) -> Row[Any]:
@@ -148,7 +150,7 @@ def _insert(connection: Connection, pair: Pair, rows: Sequence[dict[str, Any]], 
     return declared_again + inserted
 
 
-def _row(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note) -> dict[str, Any]:
+def row_for(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note) -> dict[str, Any]:
     due_at = item.due
     return {
         "campaign": pair[0],
@@ -177,7 +179,7 @@ def _row(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note) ->
 def expiry(entry: Entry, due_at: datetime) -> datetime:
     """That long after its due time, or after the quiet hours that make it wait."""
     quiet = entry.creator.quiet_hours
-    end = quiet.ends_after(due_at, entry.creator.zone) if quiet else None
+    end = quiet.ends_after(due_at, ZoneInfo(entry.creator.zone or "UTC")) if quiet else None
     return (end or due_at) + entry.expires_after
 
 

@@ -50,8 +50,8 @@ class Publisher:
         if self.catalogue is None and loaded.catalogue is None:
             raise NothingInForceError(loaded.findings)
         if loaded.catalogue is None:
-            log.error("the campaign files are wrong; the last good ones stay in force", path=str(self._path))
-        elif self.catalogue is None or not self._was_published(loaded.catalogue.digest):
+            return
+        if self.catalogue is None or not self._was_published(loaded.catalogue.digest):
             self._publish(loaded.catalogue)
         elif loaded.catalogue.digest != self.catalogue.digest:
             log.warning(
@@ -72,15 +72,15 @@ class Publisher:
 
     def _take_change(self) -> None:
         loaded = self._load()
-        if loaded.catalogue is None:
-            log.error("the edited campaign files are wrong; what was in force stays", path=str(self._path))
-        elif self.catalogue is None or loaded.catalogue.digest != self.catalogue.digest:
+        if loaded.catalogue and (self.catalogue is None or loaded.catalogue.digest != self.catalogue.digest):
             self._publish(loaded.catalogue)
 
     def _load(self) -> Loaded:
         loaded = reload(self._path, self.catalogue, self._overridden)
         for finding in loaded.findings:
             (log.error if finding.severity == "error" else log.warning)(str(finding))
+        if any(finding.severity == "error" for finding in loaded.findings):
+            log.error("the campaign files are wrong; what was good before stays in force", path=str(self._path))
         return loaded
 
     def _follow(self) -> None:

@@ -58,7 +58,8 @@ def expire(ledger: Ledger, who: str) -> list[int]:
 
 
 def _patience(hand_offs: int) -> timedelta:
-    return min(SWEEP_AFTER * 2**hand_offs, _LONGEST)
+    doubled: timedelta = SWEEP_AFTER * 2**hand_offs
+    return min(doubled, _LONGEST)
 
 
 def _hold_what_nobody_takes(connection: Connection, now: datetime, who: str) -> None:

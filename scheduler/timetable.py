@@ -19,6 +19,7 @@ from carillon import clock
 from carillon.ledger.connect import Ledger
 from scheduler.missed import beat, catch_up
 from scheduler.plan import plan
+from scheduler.prepare import Preparations
 from scheduler.publish import Publisher
 from scheduler.release import next_wake, release
 from scheduler.rescue import recheck_stopped, rescue
@@ -33,6 +34,7 @@ class Timetable:
 
     def __init__(self, ledger: Ledger, broker: dramatiq.Broker, publisher: Publisher, who: str) -> None:
         self._ledger, self._broker, self._publisher, self._who = ledger, broker, publisher, who
+        self._preparations = Preparations()
         self._releasing = threading.Lock()
         self._nudged = threading.Event()
         self._scheduler = BackgroundScheduler(
@@ -48,6 +50,7 @@ class Timetable:
         for seconds, run in (
             (0.4, self._look),
             (1, self._release),
+            (1, self._prepare),
             (1, self._expire),
             (1, self._rescue),
             (2, self._recheck),
@@ -104,6 +107,9 @@ class Timetable:
         if self._publisher.catalogue:
             plan(self._ledger, self._publisher.catalogue, self._publisher.generation, self._who)
             self.nudge()
+
+    def _prepare(self) -> None:
+        self._preparations.order(self._ledger, self._broker)
 
     def _expire(self) -> None:
         expire(self._ledger, self._who)

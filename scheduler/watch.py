@@ -58,7 +58,7 @@ def _overdue(connection: Connection, now: datetime) -> Iterable[Row[Any]]:
         return []
     owners = allowance.accounts(connection, creators.c.id.in_({row.creator_id for row in late}))
     standings = allowance.standings(connection, owners, now)
-    first = {}
+    first: dict[int, Row[Any]] = {}
     for row in sorted(late, key=lambda row: (-row.priority, row.expires_at, row.due_at, row.id)):
         if standings[row.creator_id].wait(row.campaign) is None:
             first.setdefault(row.creator_id, row)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 
 from carillon import clock
 from carillon.ledger.connect import Ledger
@@ -26,8 +26,7 @@ def add_creator(ledger: Ledger, key: str = "luna", **values: Any) -> int:
         "throttled_in_a_row": 0,
         "wake_at": clock.now(),
     }
-    with ledger.write() as connection:
-        return connection.execute(insert(creators).values({**row, **values}).returning(creators.c.id)).scalar_one()
+    return _insert(ledger, creators, {**row, **values})
 
 
 def add_broadcast(ledger: Ledger, creator_id: int, campaign: str = "drop", **values: Any) -> int:
@@ -62,8 +61,7 @@ def add_broadcast(ledger: Ledger, creator_id: int, campaign: str = "drop", **val
     }
     row |= values
     row.setdefault("waiting_for", "time" if row["state"] == "planned" else None)
-    with ledger.write() as connection:
-        return connection.execute(insert(broadcasts).values(row).returning(broadcasts.c.id)).scalar_one()
+    return _insert(ledger, broadcasts, row)
 
 
 def broadcast(ledger: Ledger, broadcast_id: int) -> Any:
@@ -74,3 +72,9 @@ def broadcast(ledger: Ledger, broadcast_id: int) -> Any:
 def creator(ledger: Ledger, creator_id: int) -> Any:
     with ledger.read() as session:
         return session.execute(select(creators).where(creators.c.id == creator_id)).one()
+
+
+def _insert(ledger: Ledger, table: Table, row: dict[str, Any]) -> int:
+    with ledger.write() as connection:
+        id_: int = connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one()
+        return id_

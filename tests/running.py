@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
-COMMAND = (sys.executable, "-m", "console.cli")
+COMMAND = (str(Path(sys.executable).with_name("carillon")),)
 
 
 def until(question: Callable[[], T], seconds: float = 15) -> T:
@@ -58,11 +58,11 @@ class Carillon:
 
     def up(self) -> None:
         """Start it, and wait until it says so."""
-        log = (self.folder / "up.log").open("ab")
-        start = log.tell()
-        self.process = subprocess.Popen(
-            [*COMMAND, "up", "--no-dashboard"], cwd=self.folder, env=self.environment, stdout=log, stderr=log
-        )
+        with (self.folder / "up.log").open("ab") as log:
+            start = log.tell()
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--no-dashboard"], cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            )
         until(lambda: b"[info     ] up " in (self.folder / "up.log").read_bytes()[start:] or self._ended())
 
     def _ended(self) -> bool:
@@ -83,7 +83,7 @@ class Carillon:
     def run(self, *words: str, code: int = 0) -> str:
         """One command; fails unless it exits with `code`. Returns what it printed."""
         done = subprocess.run(
-            [*COMMAND, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+            [*COMMAND, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == code, f"{words} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

@@ -22,6 +22,7 @@ from worker import verdict
 from worker.claim import Claim, claim, put_back
 from worker.means import Means
 from worker.preflight import Clear, Later, Stop, preflight
+from worker.preflight import prepare as ask_ahead
 from worker.reconcile import reconcile
 from worker.record import record, settle_account
 from worker.verdict import Verdict
@@ -40,9 +41,23 @@ class Order:
     content: Content
 
 
+def prepare(means: Means, broadcast_id: int) -> None:
+    """Ask the platform what the broadcast's preflight will want to know when it is due."""
+    try:
+        order = _read(means, broadcast_id, State.PLANNED)
+    except credentials.CredentialError:
+        return
+    if order:
+        ask_ahead(means, order.platform, order.account, order.content)
+
+
 def deliver(means: Means, broadcast_id: int) -> None:
     """Send it if it may go; a stale or doubled order finds nothing to do."""
-    order = _read(means, broadcast_id)
+    try:
+        order = _read(means, broadcast_id, State.QUEUED)
+    except credentials.CredentialError as error:
+        _no_credential(means, broadcast_id, str(error))
+        return
     if order is None:
         return
     try:
@@ -59,18 +74,15 @@ def deliver(means: Means, broadcast_id: int) -> None:
             _send(means, order, content)
 
 
-def _read(means: Means, broadcast_id: int) -> Order | None:
+def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
+    """None unless the broadcast is in that state. Raises CredentialError."""
     with means.ledger.read() as session:
         row = session.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
-        if row is None or row.state != State.QUEUED:
+        if row is None or row.state != state:
             return None
         creator = session.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     platform = PLATFORMS[row.platform]
-    try:
-        secret = credentials.read(creator.credentials)
-    except credentials.CredentialError as error:
-        _no_credential(means, row, str(error))
-        return None
+    secret = credentials.read(creator.credentials)
     account = Account(means.urls.get(row.platform, platform.url), creator.account_id, secret)
     content = Content.model_validate_json(row.content)
     return Order(row, creator.throttled_in_a_row, platform, account, content)
@@ -127,8 +139,9 @@ def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -
     means.nudge()
 
 
-def _no_credential(means: Means, row: Row[Any], words: str) -> None:
+def _no_credential(means: Means, broadcast_id: int, words: str) -> None:
     with means.ledger.write() as connection:
+        row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one()
         accounts.lock(connection, [row.creator_id])
         now = means.ledger.now(connection)
         put_back(connection, row, Wait("creator"), Note(now, means.who, f"credentials: {words}"))

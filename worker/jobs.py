@@ -5,8 +5,8 @@ from collections.abc import Callable
 import dramatiq
 import structlog
 
-from carillon.handoff.orders import DELIVER, QUEUES, RECHECK, RECONCILE
-from worker.deliver import deliver
+from carillon.handoff.orders import DELIVER, PREPARE, QUEUES, RECHECK, RECONCILE
+from worker.deliver import deliver, prepare
 from worker.means import Means
 from worker.recheck import recheck
 from worker.reconcile import reconcile
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 def declare(broker: dramatiq.Broker, means: Means) -> None:
     """Make the broker's orders be carried out with `means`."""
-    for order, job in ((DELIVER, deliver), (RECONCILE, reconcile), (RECHECK, recheck)):
+    for order, job in ((PREPARE, prepare), (DELIVER, deliver), (RECONCILE, reconcile), (RECHECK, recheck)):
         as_actor = dramatiq.actor(actor_name=order, queue_name=QUEUES[0], broker=broker)
         as_actor(_guarded(order, job, means))
 

@@ -6,11 +6,13 @@ are not documented, and the platform checks again when it is sent.
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from carillon.ledger.states import State
 from carillon.platforms import errors
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef, Platform
+from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Platform
+from worker.lookups import FRESH_SECONDS
 from worker.means import Means
 from worker.verdict import backoff
 
@@ -41,6 +43,53 @@ class Later:
     words: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One account of one platform, and what it was last told to have."""
+
+    means: Means
+    platform: Platform
+    account: Account
+    fresh_seconds: float = FRESH_SECONDS
+
+    def lists(self, content: Content) -> Sequence[AudienceList] | None:
+        """All lists of the account; None where the platform's answer says nothing, or nothing needs asking."""
+        if not content.include and not content.exclude:
+            return None
+        key = ("lists", self.platform.name, self.account.id, self.account.secret)
+        try:
+            return self.means.lookups.get(key, self._read_lists, self.fresh_seconds)
+        except errors.Unreadable:
+            return None
+
+    def media(self, content: Content) -> dict[str, MediaState]:
+        return {media_id: self._medium(media_id) for media_id in content.media}
+
+    def _read_lists(self) -> Sequence[AudienceList]:
+        return tuple(self.platform.lists(self.means.client, self.account))
+
+    def _medium(self, media_id: str) -> MediaState:
+        key = ("media", self.platform.name, self.account.id, self.account.secret, media_id)
+        try:
+            state = self.means.lookups.get(key, lambda: self._read_medium(media_id), self.fresh_seconds)
+        except errors.Unreadable:
+            return "unknown"
+        if state == "processing":
+            self.means.lookups.forget(key)
+        return state
+
+    def _read_medium(self, media_id: str) -> MediaState:
+        return self.platform.media(self.means.client, self.account, media_id)
+
+
+def prepare(means: Means, platform: Platform, account: Account, content: Content) -> None:
+    """Ask now what the preflight will want to know within the minute; what goes wrong now is seen then."""
+    asked = Asked(means, platform, account, fresh_seconds=0)
+    with suppress(errors.PlatformError):
+        asked.lists(content)
+        asked.media(content)
+
+
 def preflight(
     means: Means,
     platform: Platform,
@@ -50,23 +99,13 @@ def preflight(
     draw: Callable[[], float] = random.random,
 ) -> Clear | Stop | Later:
     """Raises Unauthorized and Throttled, which concern the whole account."""
+    asked = Asked(means, platform, account)
     try:
-        lists = _lists(means, platform, account, content)
-        media = _media(means, platform, account, content)
+        lists = asked.lists(content)
+        media = _media(asked, content)
     except errors.Unreachable as error:
         return Later("retry", backoff(put_offs, draw), f"the platform cannot be asked: {error.words}")
     return _audience(content, lists) or media or _clear(content, lists)
-
-
-def _lists(means: Means, platform: Platform, account: Account, content: Content) -> Sequence[AudienceList] | None:
-    """All lists of the account; None where the platform's answer says nothing, or nothing needs asking."""
-    if not content.include and not content.exclude:
-        return None
-    key = ("lists", platform.name, account.id, account.secret)
-    try:
-        return means.lookups.get(key, lambda: tuple(platform.lists(means.client, account)))
-    except errors.Unreadable:
-        return None
 
 
 def _audience(content: Content, lists: Sequence[AudienceList] | None) -> Stop | None:
@@ -105,12 +144,8 @@ def _found(ref: ListRef, lists: Sequence[AudienceList]) -> list[AudienceList]:
     return [known for known in lists if known.kind == ref.kind and known.id == ref.value]
 
 
-def _media(means: Means, platform: Platform, account: Account, content: Content) -> Stop | Later | None:
-    for media_id in content.media:
-        try:
-            state = platform.media(means.client, account, media_id)
-        except errors.Unreadable:
-            continue
+def _media(asked: "Asked", content: Content) -> Stop | Later | None:
+    for media_id, state in asked.media(content).items():
         if state == "broken":
             return Stop(State.FAILED, f"media_missing: the platform could not process {media_id}")
         if state == "processing":

@@ -8,6 +8,7 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from sqlalchemy import insert, select, update
 
 from carillon import clock
@@ -16,7 +17,6 @@ from carillon.ledger import decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.owners import this_process
 from carillon.ledger.tables import alarms, attempts, broadcasts, creators
-from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from scheduler.release import next_wake, release
 from scheduler.rescue import rescue
 from scheduler.sweep import expire, sweep, sweep_all
@@ -183,7 +183,9 @@ def test_a_queue_that_is_away_is_not_counted(ledger: Ledger) -> None:
 
 
 def test_at_the_start_everything_queued_is_handed_off_at_once(ledger: Ledger, broker: StubBroker) -> None:
-    id_ = add_broadcast(ledger, add_creator(ledger), "drop", hand_offs=1, hand_off_at=clock.now() + timedelta(minutes=5))
+    id_ = add_broadcast(
+        ledger, add_creator(ledger), "drop", hand_offs=1, hand_off_at=clock.now() + timedelta(minutes=5)
+    )
     assert sweep_all(ledger, broker, "scheduler test") == [id_]
 
 
@@ -259,7 +261,9 @@ def test_a_state_that_lasts_too_long_raises_an_alarm(ledger: Ledger, state: str,
     assert open_alarms(ledger) == []
 
 
-@pytest.mark.parametrize(("held", "alarmed"), [({}, True), ({"cool_down_until": clock.now() + timedelta(hours=1)}, False)])
+@pytest.mark.parametrize(
+    ("held", "alarmed"), [({}, True), ({"cool_down_until": clock.now() + timedelta(hours=1)}, False)]
+)
 def test_past_due_with_nothing_to_wait_for_raises_an_alarm(ledger: Ledger, held: dict[str, Any], alarmed: bool) -> None:
     creator_id = add_creator(ledger, **held)
     id_ = due(ledger, creator_id, "forgotten", due_at=ago(minutes=2), state_since=ago(minutes=3))

@@ -1,0 +1,117 @@
+"""The embedded shape: scheduler and worker in one process, on the same code that runs at scale."""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dramatiq
+import structlog
+from dramatiq.worker import Worker
+
+from carillon import logs
+from carillon.handoff import broker as brokers
+from carillon.handoff.orders import QUEUES
+from carillon.ledger.connect import Ledger
+from carillon.ledger.schema import migrate
+from carillon.platforms.client import Client
+from carillon.settings import Settings
+from scheduler.publish import NothingInForceError, Publisher
+from scheduler.sweep import sweep_all
+from scheduler.timetable import Timetable
+from worker import jobs
+from worker.means import Means
+
+log = structlog.get_logger()
+
+THREADS = 8
+"""For each platform, so that one that hangs takes none of the others' threads."""
+
+_LOCK = "up.lock"
+
+
+def up(settings: Settings) -> int:
+    """Run until SIGTERM or Ctrl-C; returns the exit code. Raises LedgerError."""
+    logs.set_up(settings.log)
+    with _only_one(settings.home) as mine:
+        if not mine:
+            print(f"carillon: another `carillon up` runs on {settings.home}; stop it first", file=sys.stderr)
+            return 1
+        ledger = Ledger(settings.database)
+        ledger.prove_durable()
+        migrate(ledger)
+        try:
+            return _run(settings, ledger)
+        except NothingInForceError as error:
+            print(error)
+            print("carillon: the campaign files are wrong, and none was ever in force", file=sys.stderr)
+            return 1
+        finally:
+            ledger.close()
+
+
+def is_running(home: Path) -> bool:
+    """Whether an `up` holds this home."""
+    if not (home / _LOCK).exists():
+        return False
+    with _only_one(home) as mine:
+        return not mine
+
+
+def _run(settings: Settings, ledger: Ledger) -> int:
+    who = f"{socket.gethostname()}:{os.getpid()}"
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    overridden = frozenset(settings.platform_urls)
+    publisher = Publisher(ledger, settings.campaigns, overridden, f"scheduler {who}")
+    publisher.start()
+    broker = brokers.make(settings.redis_url)
+    timetable = Timetable(ledger, broker, publisher, f"scheduler {who}")
+    client = Client(settings.http_timeout)
+    means = Means(ledger, client, f"worker {who}", settings.http_timeout, settings.platform_urls, timetable.nudge)
+    jobs.declare(broker, means)
+    workers = _start_workers(broker)
+    timetable.start()
+    if settings.redis_url is None:
+        sweep_all(ledger, broker, f"scheduler {who}")
+    log.info("up", campaigns=str(settings.campaigns), ledger=ledger.url.render_as_string(hide_password=True))
+    stopping.wait()
+    log.info("stopping: no new claim; what is on its way is finished and recorded")
+    timetable.stop()
+    _stop_workers(workers)
+    client.close()
+    return 0
+
+
+def _start_workers(broker: dramatiq.Broker) -> list[Worker]:
+    workers = [Worker(broker, queues={queue}, worker_threads=THREADS) for queue in QUEUES]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def _stop_workers(workers: list[Worker]) -> None:
+    stops = [threading.Thread(target=worker.stop, kwargs={"timeout": 30_000}) for worker in workers]
+    for stop in stops:
+        stop.start()
+    for stop in stops:
+        stop.join()
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[bool]:
+    """Hold this home's lock; False if another process has it. The kernel lets go when a process dies."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

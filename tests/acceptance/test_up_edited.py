@@ -1,0 +1,144 @@
+"""An edit while it runs: contents change in place, removed campaigns are cancelled, a moved time never sends twice."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from running import Carillon, until
+from standins import StandIn
+
+HEAD = """version: 1
+creators:
+  bea: {platform: frontrow, credentials: env:K, timezone: UTC}
+campaigns:
+"""
+
+
+def one(text: str = "Hi", **schedule: str) -> str:
+    times = ", ".join(f'{key}: "{value}"' for key, value in schedule.items())
+    return f"  one: {{creator: bea, text: {text}, lists: {{include: [subscribers]}}, schedule: {{{times}}}}}\n"
+
+
+TWO = '  two: {creator: bea, text: Two, lists: {include: [subscribers]}, schedule: {cron: "0 0 1 1 *"}}\n'
+
+
+def instant(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.fixture
+def platform() -> Iterator[StandIn]:
+    with StandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def carillon(tmp_path: Path, platform: StandIn) -> Iterator[Carillon]:
+    with Carillon(tmp_path, {"frontrow": platform.url}, K="key") as running:
+        yield running
+
+
+def texts(platform: StandIn) -> list[str]:
+    return [seen.json()["text"] for seen in platform.seen if seen.method == "POST"]
+
+
+def states(carillon: Carillon) -> list[tuple[str, str]]:
+    return [(row["state"], (row["reason"] or "").split(":")[0]) for row in carillon.broadcasts()]
+
+
+def test_a_content_is_replaced_in_place(carillon: Carillon, platform: StandIn) -> None:
+    at = instant(6)
+    carillon.declare(HEAD + one("Before", at=at) + TWO)
+    carillon.up()
+    before = carillon.broadcasts()[0]
+    carillon.declare(HEAD + one("After", at=at) + TWO)
+    until(lambda: "After" in carillon.run("show", before["id"]))
+    after = carillon.wait_for_states("sent")[0]
+    assert after["id"] == before["id"]
+    assert texts(platform) == ["After"]
+
+
+def test_a_removed_campaign_is_cancelled_and_one_declared_again_goes(carillon: Carillon, platform: StandIn) -> None:
+    at = instant(12)
+    carillon.declare(HEAD + one(at=at) + TWO)
+    carillon.up()
+    carillon.declare(HEAD + TWO)
+    until(lambda: states(carillon) == [("cancelled", "removed")], seconds=4)
+    carillon.declare(HEAD + one(at=at) + TWO)
+    until(lambda: states(carillon) == [("planned", "")], seconds=4)
+    carillon.wait_for_states("sent")
+    assert texts(platform) == ["Hi"]
+
+
+def test_a_disabled_campaign_is_cancelled(carillon: Carillon) -> None:
+    at = instant(60)
+    carillon.declare(HEAD + one(at=at) + TWO)
+    carillon.up()
+    carillon.declare(HEAD + one(at=at).replace("text:", "enabled: false, text:") + TWO)
+    until(lambda: states(carillon) == [("cancelled", "disabled")], seconds=4)
+
+
+def test_a_moved_at_goes_once(carillon: Carillon, platform: StandIn) -> None:
+    carillon.declare(HEAD + one(at=instant(60)) + TWO)
+    carillon.up()
+    carillon.declare(HEAD + one(at=instant(3)) + TWO)
+    until(lambda: ("sent", "") in states(carillon))
+    assert sorted(states(carillon)) == [("cancelled", "rescheduled"), ("sent", "")]
+    carillon.declare(HEAD + one(at=instant(3)) + TWO.replace("Two", "Three"))
+    until(lambda: "generation=3" in carillon.log)
+    carillon.declare(HEAD + one("Other", at=instant(2)) + TWO)
+    until(lambda: "generation=4" in carillon.log)
+    carillon.stop()
+    carillon.up()
+    assert len(carillon.broadcasts()) == 2
+    assert texts(platform) == ["Hi"]
+
+
+def test_a_moved_time_after_todays_send_is_held(carillon: Carillon, platform: StandIn) -> None:
+    now = datetime.now(UTC)
+    if now.hour == 23 and now.minute >= 57:
+        pytest.skip("midnight is too near")
+    start = instant(2)
+    carillon.declare(HEAD + one(every="12h", start=start) + TWO)
+    carillon.up()
+    until(lambda: ("sent", "") in states(carillon))
+    carillon.declare(HEAD + one(every="12h", start=instant(4)) + TWO)
+    until(lambda: ("held", "edited_after_send") in states(carillon))
+    assert texts(platform) == ["Hi"]
+
+
+def test_a_renamed_campaign_does_not_send_the_same_again(carillon: Carillon, platform: StandIn) -> None:
+    carillon.declare(HEAD + one(at=instant(2)) + TWO)
+    carillon.up()
+    until(lambda: ("sent", "") in states(carillon))
+    carillon.declare(HEAD + one(at=instant(3)).replace("one:", "uno:") + TWO)
+    until(lambda: ("held", "edited_after_send") in states(carillon))
+    held = carillon.broadcasts(state="held")[0]
+    carillon.run("resolve", held["id"], "--not-sent", "--reason", "yes, once more")
+    until(lambda: len(texts(platform)) == 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "# nothing\n", "version: 1\n", "version: 1\ncampaigns: [", HEAD + "  one: {creator: nobody}\n"],
+    ids=["empty", "comment", "bare", "broken", "wrong"],
+)
+def test_a_wrong_file_changes_nothing(carillon: Carillon, platform: StandIn, wrong: str) -> None:
+    carillon.declare(HEAD + one(at=instant(7)) + TWO)
+    carillon.up()
+    carillon.declare(wrong)
+    until(lambda: "what was good before stays in force" in carillon.log)
+    assert states(carillon) == [("planned", "")]
+    carillon.stop()
+    carillon.up()
+    carillon.wait_for_states("sent")
+    assert texts(platform) == ["Hi"]
+
+
+def test_a_vanished_file_changes_nothing(carillon: Carillon, platform: StandIn) -> None:
+    carillon.declare(HEAD + one(at=instant(5)) + TWO)
+    carillon.up()
+    carillon.file.unlink()
+    carillon.wait_for_states("sent")
+    assert texts(platform) == ["Hi"]
