@@ -1,0 +1,125 @@
+"""What every platform is asked for and answers, in Carillon's words.
+
+`Content` is what one broadcast says; it is frozen into the broadcast's row as JSON when it is planned.
+A field that is None was not given and is absent on the wire; one that is given is sent, also when false.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from carillon.platforms.limits import Limits
+
+if TYPE_CHECKING:
+    from carillon.platforms.client import Client
+
+
+class ListRef(BaseModel):
+    """One list of an audience. `name` references are looked up before sending and then are smart or custom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["smart", "custom", "name"]
+    value: str
+
+
+class TagUsers(BaseModel):
+    """Release forms: ids of tagged creators, partners and guests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    creators: tuple[str, ...] | None = None
+    partners: tuple[str, ...] | None = None
+    guests: tuple[str, ...] | None = None
+
+
+class Content(BaseModel):
+    """What one broadcast says and to whom, the same for all its recipients."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    include: tuple[ListRef, ...] = ()
+    exclude: tuple[ListRef, ...] = ()
+    users: tuple[str, ...] = ()
+    text: str | None = None
+    media: tuple[str, ...] = ()
+    price_cents: int | None = None  # US cents; each platform's unit is its adapter's business
+    preview_media: int | tuple[str, ...] | None = None
+    locked_text: bool | None = None
+    markdown: bool | None = None
+    subscribed_after: datetime | None = None
+    giphy: str | None = None
+    save_for_later: bool | None = None
+    tag_users: TagUsers | None = None
+
+    def frozen(self) -> str:
+        """The JSON that the ledger keeps."""
+        return self.model_dump_json(exclude_defaults=True)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where and as whom to speak to a platform. `id` is what the file calls `account`."""
+
+    url: str  # scheme and host alone, such as https://api.fanvue.com
+    id: str | None
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request, complete. `headers` hold the secret, so a Request is never logged whole."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    json: Mapping[str, object] | None = None
+
+
+Delivery = Literal["accepted", "delivering", "done", "error", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the platform said when it accepted a broadcast; what it left out is None. `status` is that of HTTP."""
+
+    message_id: str | None
+    recipient_count: int | None
+    delivery: Delivery = "accepted"
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class AudienceList:
+    """A list as the platform knows it now. `count` is None where the platform does not say."""
+
+    kind: Literal["smart", "custom"]
+    id: str
+    name: str
+    count: int | None
+
+
+MediaState = Literal["ready", "processing", "broken", "unknown"]
+
+
+class Platform(Protocol):
+    """One platform. Adapters hold no state; a new one is listed in `roster.py`."""
+
+    name: str
+    url: str
+    limits: Limits
+
+    def request(self, account: Account, content: Content) -> Request:
+        """The POST that sends `content`; no reference of kind `name` may be left in it."""
+
+    def receipt(self, body: Mapping[str, object]) -> Receipt:
+        """Read the JSON object of an accepting answer; an empty one (a cut body) reads as all None."""
+
+    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+        """All lists, page by page. Raises the reading errors of `errors.py`."""
+
+    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:
+        """Whether a media id can be sent now; `unknown` where the platform cannot be asked."""

@@ -1,0 +1,62 @@
+"""FrontRow: a key for each creator, no account, no look-up, nothing can be recalled.
+
+Source: FrontRow tutorial, "Sending mass messages".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from carillon.platforms import pages
+from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Receipt, Request
+from carillon.platforms.forms import bearer, get, list_ids, post, receipt
+from carillon.platforms.limits import Limits, Rate
+
+if TYPE_CHECKING:
+    from carillon.platforms.client import Client
+
+
+class FrontRow:
+    """Broadcasts: FrontRow tutorial, "Rate limits & best practices". Price: "Pay-to-view broadcasts".
+
+    The smart lists are those that "Discover available lists" calls the common ones.
+    """
+
+    name = "frontrow"
+    url = "https://frontrow.center"
+    limits = Limits(
+        broadcasts=Rate(10, 3_600),
+        text=None,
+        price_cents=(200, None),
+        smart_lists=frozenset({"all_fans", "subscribers", "expired_subscribers", "top_spenders", "recent_tippers"}),
+        takes_account=False,
+    )
+
+    def request(self, account: Account, content: Content) -> Request:
+        body = {
+            "text": content.text,
+            "media": list(content.media),
+            "priceCents": content.price_cents,
+            "includeLists": _refs(content.include),
+            "excludeLists": _refs(content.exclude),
+        }
+        return post(f"{account.url}/api/v1/chats/mass-messages", bearer(account.secret), body)
+
+    def receipt(self, body: Mapping[str, object]) -> Receipt:
+        return receipt(body)
+
+    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+        at = f"{account.url}/api/v1/chats/lists"
+        headers = bearer(account.secret)
+
+        def custom(page: int, _: int) -> Request:
+            return get(f"{at}/custom?page={page}&size=20", headers)
+
+        yield from pages.whole(client, get(f"{at}/smart", headers), account.secret, "smart")
+        yield from pages.paged(client, custom, account.secret, 20, lambda _: "custom")
+
+    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
+        return "unknown"
+
+
+def _refs(refs: tuple[ListRef, ...]) -> list[dict[str, str]]:
+    return [{"type": ref.kind, "id": id_} for ref, id_ in zip(refs, list_ids(refs), strict=True)]

@@ -1,0 +1,87 @@
+"""OnlyFansAPI: one key for many linked accounts, which are a part of each path.
+
+Source: OnlyFansAPI reference, "Send Mass Message".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from carillon.platforms import pages
+from carillon.platforms.contract import Account, AudienceList, Content, MediaState, Receipt, Request, TagUsers
+from carillon.platforms.forms import bearer, dollars, get, list_ids, part, post, receipt
+from carillon.platforms.limits import Limits
+
+if TYPE_CHECKING:
+    from carillon.platforms.client import Client
+
+# OnlyFans' own lists, as the reference and its webhook events name them.
+BUILT_IN_LISTS = frozenset({"fans", "recent", "following", "rebill_off", "rebill_on", "tagged", "friends", "muted"})
+
+
+class OnlyFansAPI:
+    """Price and text: reference, "Send Mass Message". How many broadcasts an hour is not documented."""
+
+    name = "onlyfansapi"
+    url = "https://app.onlyfansapi.com"
+    limits = Limits(
+        broadcasts=None,
+        text=None,
+        price_cents=(300, 20_000),
+        smart_lists=BUILT_IN_LISTS,
+        needs_account=True,
+        needs_text=True,
+        offers=frozenset(
+            {"users", "preview_media", "preview_media_ids", "locked_text"} | {"giphy", "save_for_later", "tag_users"}
+        ),
+    )
+
+    def request(self, account: Account, content: Content) -> Request:
+        tagged = content.tag_users or TagUsers()
+        body = {
+            "text": content.text,
+            "userLists": list_ids(content.include),
+            "excludedLists": list_ids(content.exclude),
+            "userIds": list(content.users),
+            "lockedText": content.locked_text,
+            "price": dollars(content),
+            "mediaFiles": list(content.media),
+            "previews": _previews(content),
+            "giphyId": content.giphy,
+            "rfTag": _joined(tagged.creators),
+            "rfPartner": _joined(tagged.partners),
+            "rfGuest": _joined(tagged.guests),
+            "saveForLater": content.save_for_later,
+        }
+        return post(f"{_at(account)}/mass-messaging", bearer(account.secret), body)
+
+    def receipt(self, body: Mapping[str, object]) -> Receipt:
+        data = body.get("data")
+        return receipt(data if isinstance(data, Mapping) else body)
+
+    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+        """`view=queue`: only lists that mass messages may go to (reference, "List User Lists")."""
+
+        def page(_: int, read: int) -> Request:
+            url = f"{_at(account)}/user-lists?view=queue&limit=50&offset={read}"
+            return get(url, bearer(account.secret))
+
+        return pages.paged(client, page, account.secret, 50, pages.by_id)
+
+    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
+        return "unknown"
+
+
+def _at(account: Account) -> str:
+    assert account.id is not None, "OnlyFansAPI needs an account"
+    return f"{account.url}/api/{part(account.id)}"
+
+
+def _previews(content: Content) -> list[str]:
+    if isinstance(content.preview_media, int):
+        return list(content.media[: content.preview_media])
+    return list(content.preview_media or ())
+
+
+def _joined(ids: tuple[str, ...] | None) -> str | None:
+    """The reference types these fields as text and describes them as arrays of ids."""
+    return ",".join(ids) if ids else None

@@ -1,0 +1,98 @@
+"""Lists of lists, page by page, in whatever envelope a platform puts them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from carillon.platforms import answers
+from carillon.platforms.contract import AudienceList, Request
+from carillon.platforms.errors import Unreadable
+from carillon.platforms.forms import is_number, people, text_id
+
+if TYPE_CHECKING:
+    from carillon.platforms.client import Client
+
+Kind = Literal["smart", "custom"]
+
+_MOST_PAGES = 200
+_ENVELOPES = ("data", "lists", "items", "list")
+_COUNTS = (
+    "count",
+    "membersCount",
+    "memberCount",
+    "usersCount",
+    "userCount",
+    "members",
+    "size",
+    "total",
+)
+
+
+def whole(client: "Client", request: Request, secret: str, kind: Kind) -> Iterator[AudienceList]:
+    """The lists of a read that is not paged."""
+    body = answers.read(client.get(request), secret)
+    yield from _lists(_items(body), lambda _: kind)
+
+
+def paged(
+    client: "Client",
+    request: Callable[[int, int], Request],
+    secret: str,
+    size: int,
+    kind: Callable[[str], Kind],
+) -> Iterator[AudienceList]:
+    """All pages of `size`; `request` makes one from the page's number (from 1) and the items already read.
+
+    Raises Unreadable if the pages do not end: better no list at all than one that seems to be missing.
+    """
+    seen: set[str] = set()
+    read = 0
+    for page in range(1, _MOST_PAGES + 1):
+        body = answers.read(client.get(request(page, read)), secret)
+        items = _items(body)
+        fresh = [found for found in _lists(items, kind) if found.id not in seen]
+        yield from fresh
+        seen.update(found.id for found in fresh)
+        read += len(items)
+        if not fresh or not _goes_on(body, len(items) >= size):
+            return
+    raise Unreadable(f"the lists do not end after {_MOST_PAGES} pages")
+
+
+def by_id(list_id: str) -> Kind:
+    """OnlyFans numbers the lists that a creator made, and names its own."""
+    return "custom" if is_number(list_id) else "smart"
+
+
+def _items(body: object) -> list[object]:
+    if isinstance(body, list):
+        return body
+    if isinstance(body, Mapping):
+        for key in _ENVELOPES:
+            if isinstance(body.get(key), list | Mapping):
+                return _items(body[key])
+    raise Unreadable("the answer shows no lists")
+
+
+def _goes_on(body: object, full_page: bool) -> bool:
+    """What the platform says, on top, in `pagination` or beside the items; else whether the page was full."""
+    if isinstance(body, Mapping):
+        for place in (body, body.get("pagination"), body.get("data")):
+            if isinstance(place, Mapping) and isinstance(place.get("hasMore"), bool):
+                return bool(place["hasMore"])
+    return full_page
+
+
+def _lists(items: list[object], kind: Callable[[str], Kind]) -> Iterator[AudienceList]:
+    known = 0
+    for item in items:
+        if not isinstance(item, Mapping):
+            continue
+        if list_id := text_id(item.get("id")) or text_id(item.get("uuid")):
+            known += 1
+            yield AudienceList(kind(list_id), list_id, text_id(item.get("name")) or list_id, _count(item))
+    if items and not known:
+        raise Unreadable("the answer shows lists without ids")
+
+
+def _count(item: Mapping[str, object]) -> int | None:
+    return next((count for key in _COUNTS if (count := people(item.get(key))) is not None), None)
