@@ -15,9 +15,10 @@ from carillon.ledger.allowance import Wait
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, creators
 from carillon.platforms import credentials, errors
-from carillon.platforms.client import Guard
+from carillon.platforms.attempt import Guard
 from carillon.platforms.contract import Account, Content, Platform, Request
 from carillon.platforms.roster import PLATFORMS
+from carillon.platforms.send import send
 from worker import verdict
 from worker.claim import Claim, claim, put_back
 from worker.means import Means
@@ -111,7 +112,7 @@ def _send(means: Means, order: Order, content: Content) -> None:
 
 def _attempt(means: Means, order: Order, content: Content, claimed: Claim) -> Verdict:
     try:
-        receipt = order.platform.send(means.client, order.account, content, Guard(claimed.lease_ticks))
+        receipt = send(order.platform, means.client, order.account, content, Guard(claimed.lease_ticks))
     except errors.PlatformError as error:
         return verdict.turned_away(error, order.row.put_offs, order.throttled)
     except Exception as error:

@@ -46,12 +46,12 @@ def backoff(tries: int, draw: Callable[[], float] = random.random) -> float:
     return draw() * min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(tries, 30))
 
 
-def accepted(receipt: Receipt, status: int | None = None) -> Verdict:
+def accepted(receipt: Receipt) -> Verdict:
     words = f"accepted as {receipt.message_id or 'a message without an id'}"
     reason = None if receipt.delivery != "error" else "error_after_accept: the platform accepted it with an error"
     if receipt.delivery == "cancelled":
         reason = "error_after_accept: the platform accepted and cancelled it"
-    return Verdict(State.SENT, "accepted", words, slot_kept=True, reason=reason, receipt=receipt, status=status)
+    return Verdict(State.SENT, "accepted", words, slot_kept=True, reason=reason, receipt=receipt, status=receipt.status)
 
 
 def turned_away(

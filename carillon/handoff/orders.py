@@ -11,6 +11,8 @@ from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
 
 QUEUES = ("fanvue", "frontrow", "ofauth", "onlyfansapi")
+PREPARE = "prepare"
+"""Ask the platform now what the preflight of a broadcast will want to know in a moment."""
 DELIVER = "deliver"
 """Carry a queued broadcast from preflight to record."""
 RECONCILE = "reconcile"

@@ -6,9 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from carillon.ledger.connect import Ledger, LedgerError, unreachable
+
+_MIGRATING = 0x0CA2111
 
 
 def migrate(ledger: Ledger) -> tuple[str | None, str]:
@@ -21,6 +24,8 @@ def migrate(ledger: Ledger) -> tuple[str | None, str]:
     if before != newest:
         config = _config()
         with ledger.write() as connection:
+            if not ledger.embedded:  # of two that migrate at once, the second finds it done
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     return before, newest
@@ -53,7 +58,8 @@ def _refuse_newer(found: str) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = str(Path(__file__).parent / "migrations").replace("%", "%%")  # Alembic interpolates it
+    config.set_main_option("script_location", scripts)
     return config
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from ledger_rows import add_broadcast, add_creator, broadcast
 from sqlalchemy import func, insert, select, update
 
 from carillon import clock
@@ -15,7 +16,6 @@ from carillon.ledger.allowance import Wait
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from carillon.platforms.client import Client
-from ledger_rows import add_broadcast, add_creator, broadcast
 from worker.claim import Claim, Gone, claim
 from worker.means import Means
 
@@ -142,9 +142,7 @@ def test_after_pause_returned_nothing_is_claimed(ledger: Ledger, take: Take, lev
     assert broadcast(ledger, broadcast_id).waiting_for == "pause"
 
 
-@pytest.mark.parametrize(
-    ("level", "target"), [("platform", "fanvue"), ("creator", "mia"), ("campaign", "other")]
-)
+@pytest.mark.parametrize(("level", "target"), [("platform", "fanvue"), ("creator", "mia"), ("campaign", "other")])
 def test_the_pause_of_another_holds_nobody(ledger: Ledger, take: Take, level: str, target: str) -> None:
     broadcast_id = add_broadcast(ledger, add_creator(ledger))
     decisions.pause(ledger, level, target, "person:ada", None)

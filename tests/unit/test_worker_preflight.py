@@ -41,10 +41,10 @@ class Told(FrontRow):
 
 @pytest.fixture
 def ask() -> Iterator[Callable[[Told, Content], Clear | Stop | Later]]:
-    means = Means(cast(Ledger, None), Client(1), "worker test", 1)
+    means = Means(cast("Ledger", None), Client(1), "worker test", 1)
 
     def run(platform: Told, content: Content) -> Clear | Stop | Later:
-        return preflight(means, cast(Platform, platform), ACCOUNT, content, 0, lambda: 1.0)
+        return preflight(means, cast("Platform", platform), ACCOUNT, content, 0, lambda: 1.0)
 
     yield run
     means.client.close()
