@@ -32,6 +32,9 @@ log = structlog.get_logger()
 THREADS = 8
 """For each platform, so that one that hangs takes none of the others' threads."""
 
+POLL_MS = 200
+"""How long an idle consumer of a Redis queue may sleep; Dramatiq's own second would make broadcasts late."""
+
 _LOCK = "up.lock"
 
 
@@ -90,7 +93,7 @@ def _run(settings: Settings, ledger: Ledger) -> int:
 
 
 def _start_workers(broker: dramatiq.Broker) -> list[Worker]:
-    workers = [Worker(broker, queues={queue}, worker_threads=THREADS) for queue in QUEUES]
+    workers = [Worker(broker, queues={queue}, worker_timeout=POLL_MS, worker_threads=THREADS) for queue in QUEUES]
     for worker in workers:
         worker.start()
     return workers

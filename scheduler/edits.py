@@ -25,13 +25,13 @@ def put_in_force(
     """Raises IntegrityError if somebody else published meanwhile."""
     last = select(catalogues.c.generation).where(catalogues.c.generation == generation - 1)
     connection.execute(last.with_for_update())  # waits for whoever plans by it
+    accounts.lock_all(connection)
     connection.execute(
         insert(catalogues).values(
             generation=generation, digest=catalogue.digest, content=catalogue.content, published_at=note.at
         )
     )
     ids = _put_creators(connection, catalogue)
-    accounts.lock(connection, list(ids.values()))
     entries = {(entry.campaign, ids[entry.creator.key]): entry for entry in catalogue.entries()}
     _withdraw(connection, entries, note)
     for pair, entry in entries.items():
@@ -128,7 +128,8 @@ def _rewind(connection: Connection, live: set[Pair]) -> None:
 
 
 def _changed(entry: Entry, before: Catalogue | None) -> bool:
-    return before is None or before.entry(entry.campaign, entry.creator.key) != entry
+    known = before.entry(entry.campaign, entry.creator.key) if before else None
+    return known != entry or known.draft != entry.draft
 
 
 def _refresh(connection: Connection, pair: Pair, entry: Entry, note: Note) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from carillon.campaigns.catalogue import Catalogue, Entry
 from sqlalchemy import Connection, Row, func, insert, select
 
+from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import put

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from carillon.campaigns.catalogue import Catalogue
-from carillon.campaigns.load import Loaded, reload
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from carillon.campaigns.catalogue import Catalogue
 from carillon.campaigns.findings import Finding
+from carillon.campaigns.load import Loaded, reload
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note
 from carillon.ledger.tables import Catalogue as Published

@@ -6,6 +6,7 @@ import dramatiq
 from sqlalchemy import Row, and_, select
 
 from carillon.handoff.orders import RECHECK, RECONCILE, hand_off
+from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.owners import Owner, proven_dead
 from carillon.ledger.states import Note, State, move, version_of
@@ -55,6 +56,7 @@ def _give_up(ledger: Ledger, row: Row[Any], who: str) -> list[int]:
     how = "died" if proven_dead(_owner(row)) else "let its lease run out"
     reason = f"unknown_outcome: its worker {row.host}:{row.pid} {how} in the middle of attempt {row.attempts}"
     with ledger.write() as connection:
+        accounts.lock(connection, [row.creator_id])
         note = Note(ledger.now(connection), who, reason)
         unchanged = version_of(row.id, row.version)
         return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason)

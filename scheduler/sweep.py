@@ -65,4 +65,5 @@ def _patience(hand_offs: int) -> timedelta:
 def _hold_what_nobody_takes(connection: Connection, now: datetime, who: str) -> None:
     reason = f"not_taken_up: handed off {MOST_HAND_OFFS} times, and no worker claimed it"
     which = (broadcasts.c.hand_offs >= MOST_HAND_OFFS) & (broadcasts.c.hand_off_at <= now)
+    accounts.lock_of(connection, which & (broadcasts.c.state == State.QUEUED))
     move(connection, which, State.QUEUED, State.HELD, Note(now, who, reason), reason=reason)

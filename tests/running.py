@@ -83,7 +83,13 @@ class Carillon:
     def run(self, *words: str, code: int = 0) -> str:
         """One command; fails unless it exits with `code`. Returns what it printed."""
         done = subprocess.run(
-            [*COMMAND, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [*COMMAND, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == code, f"{words} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

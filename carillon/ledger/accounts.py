@@ -7,17 +7,25 @@ ids, and the broadcasts after them: one order for all, so that nobody waits in a
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from carillon.ledger import alarms
-from carillon.ledger.tables import creators, events
+from carillon.ledger.tables import broadcasts, creators, events
 
 
 def lock(connection: Connection, creator_ids: Collection[int]) -> None:
     """Hold the accounts until the transaction ends; on SQLite a writing transaction holds everything already."""
-    if connection.dialect.name != "sqlite":
-        chosen = select(creators.c.id).where(creators.c.id.in_(creator_ids)).order_by(creators.c.id)
-        connection.execute(chosen.with_for_update())
+    chosen = select(creators.c.id).where(creators.c.id.in_(creator_ids)).order_by(creators.c.id)
+    connection.execute(chosen.with_for_update())
+
+
+def lock_all(connection: Connection) -> None:
+    connection.execute(select(creators.c.id).order_by(creators.c.id).with_for_update())
+
+
+def lock_of(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Hold the accounts of the broadcasts that are `which` now."""
+    lock(connection, list(connection.scalars(select(broadcasts.c.creator_id).where(which).distinct())))
 
 
 def wake(connection: Connection, creator_ids: Collection[int], at: datetime) -> None:

@@ -8,7 +8,8 @@ from time import monotonic, time
 
 import pytest
 from running import Carillon, until
-from standins import StandIn
+from servers import fresh_database
+from standins import Reply, Seen, StandIn, accepting
 
 CREATORS = """
 version: 1
@@ -32,9 +33,24 @@ def sends(platform: StandIn) -> list[tuple[str, object]]:
     return [(seen.path, seen.json()) for seen in platform.seen if seen.method == "POST"]
 
 
-def test_four_creators_four_platforms_one_post_each(tmp_path: Path, platforms: dict[str, StandIn]) -> None:
+@pytest.fixture(params=["embedded", "on PostgreSQL and Redis"])
+def servers(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What the environment says of database and queue."""
+    if request.param == "embedded":
+        yield {}
+        return
+    with fresh_database(request.getfixturevalue("postgresql")) as database_url:
+        yield {
+            "CARILLON_DATABASE_URL": database_url.replace("postgresql+psycopg://", "postgres://"),
+            "CARILLON_REDIS_URL": request.getfixturevalue("redis_url"),
+        }
+
+
+def test_four_creators_four_platforms_one_post_each(
+    tmp_path: Path, platforms: dict[str, StandIn], servers: dict[str, str]
+) -> None:
     urls = {name: platform.url for name, platform in platforms.items()}
-    with Carillon(tmp_path, urls, **KEYS) as carillon:
+    with Carillon(tmp_path, urls, **KEYS, **servers) as carillon:
         due = (datetime.now(UTC) + timedelta(seconds=6)).replace(microsecond=0)
         at = due.isoformat().replace("+00:00", "Z")
         carillon.declare(f"""{CREATORS}
@@ -92,8 +108,6 @@ campaigns:
 
 
 def test_a_401_stops_the_creator_until_the_key_reads_differently(tmp_path: Path) -> None:
-    from standins import Reply, Seen, accepting
-
     def picky(seen: Seen) -> Reply:
         if seen.headers["authorization"] != "Bearer second":
             return Reply(401, {"error": "unknown key"})

@@ -1,0 +1,67 @@
+"""`carillon show ID`: one broadcast whole."""
+
+import json
+from typing import Any
+
+from carillon.ledger.histories import Whole, whole
+from carillon.platforms.contract import Content
+from carillon.settings import Settings
+from console import wording
+from console.decide import number_of
+from console.failures import CommandError
+from console.opening import ledger_to_read
+from console.printing import as_json, line
+from console.requests import request_shown
+
+_ATTEMPT = "attempt {number}: {started_at} to {finished_at}, HTTP {status}, {verdict}: {words} ({owner})"
+_SLOT = "slot of attempt {attempt}: taken {taken_at}, frees {frees_at}"
+_EVENT = "{at} {from} -> {to}: {why} ({who})"
+
+
+def show(settings: Settings, word: str, *, as_data: bool) -> int:
+    ledger = ledger_to_read(settings)
+    found = whole(ledger, number_of(word)) if ledger else None
+    if found is None:
+        raise CommandError(f"there is no broadcast {word}")
+    if as_data:
+        as_json(_shown(settings, found))
+    else:
+        _print(_shown(settings, found))
+    return 0
+
+
+def _shown(settings: Settings, found: Whole) -> dict[str, Any]:
+    content = Content.model_validate_json(found.row.content)
+    return {
+        **found.broadcast,
+        "kind": found.row.kind,
+        "priority": found.row.priority,
+        "why": wording.why(found.broadcast),
+        "content": json.loads(found.row.content),
+        "request": request_shown(settings, found.row.platform, found.creator.account_id, content),
+        "attempts": found.attempts,
+        "slots": found.slots,
+        "events": found.events,
+    }
+
+
+def _print(shown: dict[str, Any]) -> None:
+    line(f"broadcast {shown['id']} of {shown['campaign']} for {shown['creator']} on {shown['platform']}")
+    for key in ("state", "why", "reason", "occurrence", "due_at", "expires_at", "sent_at"):
+        _print_pair(key, shown[key])
+    for key in ("platform_message_id", "recipient_count", "delivery", "priority"):
+        _print_pair(key, shown[key])
+    _print_pair("content", json.dumps(shown["content"], ensure_ascii=False))
+    request = shown["request"]
+    _print_pair("request", f"{request['method']} {request['url']}")
+    for name, value in request["headers"].items():
+        line(f"  {name}: {value}")
+    line(f"  {json.dumps(request['body'], ensure_ascii=False)}")
+    for key, form in (("attempts", _ATTEMPT), ("slots", _SLOT), ("events", _EVENT)):
+        for item in shown[key]:
+            line(form.format(**{name: "-" if value is None else value for name, value in item.items()}))
+
+
+def _print_pair(key: str, value: object) -> None:
+    if value is not None:
+        line(f"{key.replace('_', ' ')}: {value}")
