@@ -1,0 +1,113 @@
+"""From files to a catalogue: every file read once, everything checked, all findings told together.
+
+The forecast never stops a load or reload, where a conflict is a warning; `check` makes it an error.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from carillon import clock
+from carillon.campaigns import last_good
+from carillon.campaigns.catalogue import Catalogue
+from carillon.campaigns.check import check as check_rules
+from carillon.campaigns.check_forecast import check_forecast
+from carillon.campaigns.file import SourceFile, read_file, stubbed
+from carillon.campaigns.findings import Finding, Severity, any_error
+from carillon.campaigns.folder import Folder
+
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """`catalogue` is None if what was read cannot come into force."""
+
+    catalogue: Catalogue | None
+    findings: list[Finding]
+
+
+def load(path: Path, overridden: frozenset[str] = NONE, now: datetime | None = None) -> Loaded:
+    """A file, or a folder's `*.yaml`. `overridden` are platforms whose URL is another than the real one."""
+    return _load(path, overridden, now or clock.now(), "warning")
+
+
+def check(path: Path, overridden: frozenset[str] = NONE, now: datetime | None = None) -> list[Finding]:
+    """What `carillon check` tells: as `load`, with the forecast's conflicts as errors."""
+    return _load(path, overridden, now or clock.now(), "error").findings
+
+
+def reload(
+    path: Path, in_force: Catalogue | None, overridden: frozenset[str] = NONE, now: datetime | None = None
+) -> Loaded:
+    """As `load`, but a file that is wrong, empty or gone keeps its own last good content out of `in_force`."""
+    moment = now or clock.now()
+    if in_force is None:
+        return load(path, overridden, moment)
+    fresh, findings = read(path)
+    kept = last_good.wrong_files(findings)
+    while True:
+        files, told = last_good.combine(fresh, in_force.files, kept)
+        checked = _checked(files, overridden, moment)
+        findings |= told | {finding for finding in checked.findings if finding.file not in kept}
+        wrong = last_good.wrong_files(checked.findings)
+        if not wrong:
+            break
+        if wrong <= kept:
+            return Loaded(None, sorted(findings | set(checked.findings)))
+        kept |= wrong
+    assert checked.catalogue is not None
+    forecast = check_forecast(checked.catalogue, moment, "warning")
+    return Loaded(checked.catalogue, sorted(findings | {finding for finding in forecast if finding.file not in kept}))
+
+
+def read(path: Path) -> tuple[list[SourceFile], set[Finding]]:
+    """What can be read of the files, and what is wrong with them one by one."""
+    names, findings = _names(path)
+    files = []
+    for shown in names:
+        file, found = read_file(Path(shown), shown)
+        findings.update(found)
+        if file is not None:
+            files.append(file)
+    return files, findings
+
+
+def _load(path: Path, overridden: frozenset[str], now: datetime, severity: Severity) -> Loaded:
+    files, findings = read(path)
+    checked = _checked(files, overridden, now)
+    findings.update(checked.findings)
+    if checked.catalogue is None or any_error(findings):
+        return Loaded(None, sorted(findings))
+    findings.update(check_forecast(checked.catalogue, now, severity))
+    return Loaded(checked.catalogue, sorted(findings))
+
+
+def _checked(files: list[SourceFile], overridden: frozenset[str], now: datetime) -> Loaded:
+    report = check_rules(Folder(tuple(files)), overridden, now)
+    if any_error(report.findings):
+        return Loaded(None, report.sorted())
+    right = tuple(stubbed(file, {name for shown, name in report.faulty if shown == file.shown}) for file in files)
+    return Loaded(Catalogue(Folder(right)), report.sorted())
+
+
+def _names(path: Path) -> tuple[list[str], set[Finding]]:
+    """The files as the user named them."""
+    if not path.is_dir():
+        return [str(path)], set()
+    try:
+        inside = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        return [], {Finding(str(path), 1, 1, "error", f"the folder cannot be read: {error.strerror}")}
+    findings = {_left_out(path, name) for name in inside if not name.isprintable() or name.endswith(".yml")}
+    names = [str(path / name) for name in inside if name.isprintable() and name.endswith(".yaml")]
+    if not names:
+        findings.add(Finding(str(path), 1, 1, "error", "there is no *.yaml in this folder"))
+    return names, findings
+
+
+def _left_out(folder: Path, name: str) -> Finding:
+    plain = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in name)
+    return Finding(
+        str(folder / plain), 1, 1, "warning", "left out: campaign files have a plain name that ends in .yaml"
+    )
