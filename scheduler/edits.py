@@ -5,6 +5,7 @@ of broadcasts that are not due and have no attempt. What is under way keeps what
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.creators import Creator
+from carillon.campaigns.text import TextError
 from carillon.ledger import accounts
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events
@@ -147,8 +149,9 @@ def _refresh(connection: Connection, pair: Pair, entry: Entry, note: Note) -> No
     known = {item.label: item for item in entry.occurrences(after, max(row.due_at for row in rows))}
     for row in rows:
         if row.occurrence in known:
-            content = entry.content(known[row.occurrence], row.number).frozen()
-            _replace(connection, row, entry, content, note)
+            with suppress(TextError):  # then it keeps what it had, and the planner tells of it
+                content = entry.content(known[row.occurrence], row.number).frozen()
+                _replace(connection, row, entry, content, note)
 
 
 def _replace(connection: Connection, row: Row[Any], entry: Entry, content: str, note: Note) -> None:

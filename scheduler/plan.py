@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.occurrences import Occurrence
-from carillon.ledger import accounts
+from carillon.campaigns.text import TextError
+from carillon.ledger import accounts, alarms
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import insert_new
 from carillon.ledger.states import Note, State, move, version_of
@@ -35,12 +36,15 @@ def plan(ledger: Ledger, catalogue: Catalogue, generation: int, who: str) -> int
     """Plan every campaign of the catalogue up to the horizon; returns how many broadcasts are new."""
     count = 0
     for pair, entry in _unplanned(ledger, catalogue):
-        with ledger.write() as connection:
-            if not _still_in_force(connection, generation):
-                return count
-            accounts.lock(connection, [pair[1]])
-            note = Note(ledger.now(connection), who, "planned")
-            count += plan_pair(connection, pair, entry, catalogue, note)
+        try:
+            with ledger.write() as connection:
+                if not _still_in_force(connection, generation):
+                    return count
+                accounts.lock(connection, [pair[1]])
+                note = Note(ledger.now(connection), who, "planned")
+                count += plan_pair(connection, pair, entry, catalogue, note)
+        except TextError as error:
+            _tell_of_text(ledger, pair, entry, error)
     return count
 
 
@@ -52,6 +56,7 @@ def plan_pair(connection: Connection, pair: Pair, entry: Entry, catalogue: Catal
     found = list(islice(_occurrences(connection, pair, entry, cursor, until), _AT_ONCE))
     planned_until = found[-1].instant if len(found) == _AT_ONCE else until
     new = insert_occurrences(connection, pair, entry, found, cursor, note, planned_until)
+    alarms.clear(connection, f"text:{pair[0]}:{pair[1]}", note.at)
     rows = connection.execute(select(broadcasts).where(broadcasts.c.id.in_(new))).all()
     hold_resent(connection, rows, catalogue.campaigns.keys(), note)
     return len(new)
@@ -73,6 +78,14 @@ def insert_occurrences(
     done = {"planned_until": planned_until, "number": cursor.number + len(new)}
     connection.execute(update(cursors).where(mine).values(done))
     return new
+
+
+def _tell_of_text(ledger: Ledger, pair: Pair, entry: Entry, error: TextError) -> None:
+    """A text that only some occurrence brings into trouble: its campaign is not planned further until it is mended."""
+    with ledger.write() as connection:
+        now = ledger.now(connection)
+        message = f"campaign {pair[0]} cannot be planned for {entry.creator.key}: {error}"
+        alarms.sound(connection, f"text:{pair[0]}:{pair[1]}", message, now, creator_id=pair[1])
 
 
 def _unplanned(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[Pair, Entry]]:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from running import Carillon, until
 from standins import Reply, Seen, StandIn, accepting
@@ -97,6 +98,7 @@ def _sixty() -> str:
     return f"version: 1\ncreators:\n{creators}campaigns:\n{campaigns}"
 
 
-def _all_ended(carillon: Carillon) -> list[dict[str, str]] | None:
+def _all_ended(carillon: Carillon) -> list[dict[str, Any]]:
+    """Nothing while any is still on its way."""
     rows = carillon.broadcasts()
-    return rows if all(row["state"] in {"sent", "held", "failed", "expired", "skipped"} for row in rows) else None
+    return rows if all(row["state"] in {"sent", "held", "failed", "expired", "skipped"} for row in rows) else []

@@ -133,10 +133,8 @@ campaigns:
 
 def test_a_second_up_on_one_home_is_refused(tmp_path: Path, platforms: dict[str, StandIn]) -> None:
     with Carillon(tmp_path, {}, **KEYS) as carillon:
-        carillon.declare(
-            CREATORS
-            + 'campaigns:\n  one: {creator: ann, text: Hi, lists: {include: [subscribers]}, schedule: {cron: "0 0 1 1 *"}}\n'
-        )
+        new_year = 'text: Hi, lists: {include: [subscribers]}, schedule: {cron: "0 0 1 1 *"}'
+        carillon.declare(f"{CREATORS}campaigns:\n  one: {{creator: ann, {new_year}}}\n")
         carillon.up()
         carillon.run("up", "--no-dashboard", code=1)
 
