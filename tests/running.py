@@ -1,6 +1,5 @@
-"""A real `carillon up` on a home of its own, and the questions that tests ask it through the command line."""
+"""A real `carillon up` on a home of its own; tests act on it through the command line, and watch its ledger."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,6 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from sqlalchemy import true
+
+from carillon.ledger.connect import Ledger
+from carillon.ledger.questions import listed
+from carillon.settings import load as load_settings
 
 T = TypeVar("T")
 COMMAND = (str(Path(sys.executable).with_name("carillon")),)
@@ -33,6 +38,7 @@ class Carillon:
         self.folder = folder
         self.file = folder / "campaigns.yaml"
         self.process: subprocess.Popen[bytes] | None = None
+        self._open: Ledger | None = None
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
         platforms = {f"CARILLON_{platform.upper()}_URL": url for platform, url in urls.items()}
         home = {"CARILLON_HOME": str(folder / "home"), "CARILLON_LOG": "console"}
@@ -45,6 +51,8 @@ class Carillon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        if self._open:
+            self._open.close()
 
     @property
     def log(self) -> str:
@@ -95,10 +103,22 @@ class Carillon:
         assert "Traceback" not in done.stderr
         return done.stdout
 
-    def broadcasts(self, **filters: str) -> list[dict[str, Any]]:
-        words = [word for name, value in filters.items() for word in (f"--{name}", value)]
-        found: list[dict[str, Any]] = json.loads(self.run("broadcasts", "--json", *words))
-        return found
+    def broadcasts(self, **only: str) -> list[dict[str, Any]]:
+        """What `carillon broadcasts --json` prints, asked in this process since tests ask it often."""
+        ledger = self._ledger()
+        if not ledger:
+            return []
+        with ledger.read() as session:
+            connection = session.connection()
+            found = listed(connection, true(), ledger.now(connection))
+        return [row for row in found if all(row[key] == value for key, value in only.items())]
+
+    def _ledger(self) -> Ledger | None:
+        settings = load_settings(home=self.folder / "home", database_url=self.environment.get("CARILLON_DATABASE_URL"))
+        if settings.database_url is None and not (settings.home / "carillon.db").exists():
+            return None
+        self._open = self._open or Ledger(settings.database)
+        return self._open
 
     def wait_for_states(self, *states: str, seconds: float = 20) -> list[dict[str, Any]]:
         """Until the broadcasts, oldest due first, stand in exactly these states."""
