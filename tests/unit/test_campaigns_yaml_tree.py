@@ -98,7 +98,7 @@ def test_a_bomb_is_refused_at_once(text: str) -> None:
     start = time.process_time()
     with pytest.raises(YamlError):
         parse(data)
-    assert time.process_time() - start < 0.1
+    assert time.process_time() - start < 2  # unrefused they take minutes, or all memory
 
 
 @pytest.mark.parametrize(

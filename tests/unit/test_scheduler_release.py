@@ -23,6 +23,9 @@ from scheduler.sweep import expire, sweep, sweep_all
 from scheduler.watch import watch
 
 
+TOMORROW = clock.now() + timedelta(days=1)
+
+
 @pytest.fixture
 def broker() -> Iterator[StubBroker]:
     made = brokers.make(None)
@@ -86,8 +89,8 @@ def test_a_retry_wakes_its_account_when_it_may_go(ledger: Ledger, broker: StubBr
 @pytest.mark.parametrize(
     ("values", "wakes"),
     [
-        ({"cool_down_until": clock.now() + timedelta(hours=1)}, True),
-        ({"stopped_at": clock.now(), "stopped_reason": "credentials"}, False),
+        ({"cool_down_until": TOMORROW}, True),
+        ({"stopped_at": TOMORROW, "stopped_reason": "credentials"}, False),
     ],
 )
 def test_an_account_that_is_held_sleeps(
@@ -261,9 +264,7 @@ def test_a_state_that_lasts_too_long_raises_an_alarm(ledger: Ledger, state: str,
     assert open_alarms(ledger) == []
 
 
-@pytest.mark.parametrize(
-    ("held", "alarmed"), [({}, True), ({"cool_down_until": clock.now() + timedelta(hours=1)}, False)]
-)
+@pytest.mark.parametrize(("held", "alarmed"), [({}, True), ({"cool_down_until": TOMORROW}, False)])
 def test_past_due_with_nothing_to_wait_for_raises_an_alarm(ledger: Ledger, held: dict[str, Any], alarmed: bool) -> None:
     creator_id = add_creator(ledger, **held)
     id_ = due(ledger, creator_id, "forgotten", due_at=ago(minutes=2), state_since=ago(minutes=3))

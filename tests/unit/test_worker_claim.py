@@ -20,6 +20,10 @@ from worker.claim import Claim, Gone, claim
 from worker.means import Means
 
 
+BEFORE, LATER = clock.now() - timedelta(seconds=1), clock.now() + timedelta(days=1)
+"""Far enough for a run of all tests."""
+
+
 @pytest.fixture
 def means(ledger: Ledger) -> Iterator[Means]:
     client = Client(1)
@@ -97,8 +101,8 @@ def test_a_second_claim_finds_nothing(ledger: Ledger, means: Means) -> None:
         {"version": 2},
         {"state": "planned", "waiting_for": "time"},
         {"state": "cancelled"},
-        {"due_at": clock.now() + timedelta(hours=1)},
-        {"expires_at": clock.now() - timedelta(seconds=1)},
+        {"due_at": LATER},
+        {"expires_at": BEFORE},
     ],
     ids=lambda changes: next(iter(changes)) + str(changes.get("state", "")),
 )
@@ -113,8 +117,8 @@ def test_what_changed_since_preflight_is_gone(ledger: Ledger, means: Means, chan
 @pytest.mark.parametrize(
     ("values", "cause"),
     [
-        ({"stopped_at": clock.now(), "stopped_reason": "credentials"}, "creator"),
-        ({"cool_down_until": clock.now() + timedelta(hours=1)}, "cool_down"),
+        ({"stopped_at": BEFORE, "stopped_reason": "credentials"}, "creator"),
+        ({"cool_down_until": LATER}, "cool_down"),
         ({"quiet_hours": "00:00-23:59", "timezone": "Pacific/Kiritimati"}, "quiet_hours"),
     ],
 )
@@ -169,18 +173,17 @@ def test_a_longer_window_counts_what_a_shorter_one_had_freed(ledger: Ledger, tak
     assert isinstance(take(add_broadcast(ledger, creator_id)), Wait)
 
 
-@pytest.mark.parametrize(
-    "better",
-    [
-        {"priority": 1},
-        {"expires_at": clock.now() + timedelta(minutes=5)},
-        {"due_at": clock.now() - timedelta(seconds=90), "expires_at": clock.now() + timedelta(minutes=5)},
-    ],
-)
-def test_a_better_broadcast_of_the_account_goes_first(ledger: Ledger, take: Take, better: dict[str, Any]) -> None:
+@pytest.mark.parametrize("better", ["a higher priority", "an earlier expiry", "an older due time"])
+def test_a_better_broadcast_of_the_account_goes_first(ledger: Ledger, take: Take, better: str) -> None:
     creator_id = add_creator(ledger, limit_count=1)
-    plain = add_broadcast(ledger, creator_id, "plain")
-    best = add_broadcast(ledger, creator_id, "best", state="planned", **better)
+    due_at, expires_at = clock.now() - timedelta(seconds=9), clock.now() + timedelta(hours=1)
+    values = {
+        "a higher priority": {"priority": 1, "due_at": due_at, "expires_at": expires_at},
+        "an earlier expiry": {"due_at": due_at, "expires_at": expires_at - timedelta(seconds=1)},
+        "an older due time": {"due_at": due_at - timedelta(seconds=1), "expires_at": expires_at},
+    }
+    plain = add_broadcast(ledger, creator_id, "plain", due_at=due_at, expires_at=expires_at)
+    best = add_broadcast(ledger, creator_id, "best", state="planned", **values[better])
     assert isinstance(take(plain), Wait)
     with ledger.write() as connection:
         connection.execute(
