@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import hypothesis
 import pytest
-import servers
 
+import servers
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import migrate
 

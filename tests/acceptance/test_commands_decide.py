@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rows import add_broadcast, broadcast
-from running import COMMAND, Carillon
 from sqlalchemy import select
 
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import migrate
 from carillon.ledger.tables import creators, pauses
+from ledger_rows import add_broadcast, broadcast
+from running import COMMAND, Carillon
 from scheduler.publish import Publisher
 
 FILE = """version: 1

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rows import add_broadcast, add_creator
-from running import COMMAND, Carillon, until
 
 from carillon import clock
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import migrate
 from console.sandbox import Sandbox
+from ledger_rows import add_broadcast, add_creator
+from running import COMMAND, Carillon, until
 
 FILE = """version: 1
 defaults: {timezone: Europe/Berlin}

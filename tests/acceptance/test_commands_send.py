@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_rows import add_broadcast, broadcast
-from running import COMMAND, Carillon
 
 from carillon.ledger.connect import Ledger
 from console.sandbox import Fault, Sandbox
+from ledger_rows import add_broadcast, broadcast
+from running import COMMAND, Carillon
 
 FILE = """version: 1
 defaults: {timezone: Europe/Berlin}

@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import psutil
 import pytest
-from running import until
 from sqlalchemy import create_engine, insert, select
 
 from carillon import clock
@@ -23,6 +22,7 @@ from carillon.platforms.contract import Content
 from console.demo.child import environment
 from console.demo.tally import tally
 from console.sandbox import Delivery
+from running import until
 
 ROOT = Path(__file__).parents[2]
 PLATFORMS = {"fanvue", "frontrow", "ofauth", "onlyfansapi"}

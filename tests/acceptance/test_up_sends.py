@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic, time
 
 import pytest
+
 from running import Carillon, until
 from servers import fresh_database
 from standins import Reply, Seen, StandIn, accepting

@@ -19,7 +19,6 @@ from pathlib import Path
 import httpcore
 import httpx
 import pytest
-from standins import AUTHORITY, Reply, StandIn, Wire, reset
 
 import carillon
 from carillon import clock
@@ -27,6 +26,7 @@ from carillon.platforms import client as client_file
 from carillon.platforms.client import Client, Guard
 from carillon.platforms.contract import Request
 from carillon.platforms.errors import LeaseOver, MaybeSent, NotSent, PlatformError, Unreachable
+from standins import AUTHORITY, Reply, StandIn, Wire, reset
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

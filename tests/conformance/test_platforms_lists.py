@@ -5,12 +5,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from standins import Reply, Seen, StandIn
 
 from carillon.platforms.client import Client
 from carillon.platforms.contract import Account, AudienceList
 from carillon.platforms.errors import PlatformError, Throttled, Unauthorized, Unreachable, Unreadable
 from carillon.platforms.roster import PLATFORMS
+from standins import Reply, Seen, StandIn
 
 SECRET = "sk_live_5ecret"
 PAGED = {"fanvue": 50, "frontrow": 20, "ofauth": 100, "onlyfansapi": 50}

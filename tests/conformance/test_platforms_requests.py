@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from standins import StandIn
 
 from carillon.platforms.client import Client, Guard, encoded
 from carillon.platforms.contract import Account, Content, ListRef, Receipt, TagUsers
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
+from standins import StandIn
 
 SECRET = "sk_live_5ecret"
 

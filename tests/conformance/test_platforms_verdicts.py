@@ -9,7 +9,6 @@ from math import inf
 from typing import Any
 
 import pytest
-from standins import Reply, Seen, StandIn, Wire, reset
 
 from carillon.platforms.client import Client, Guard
 from carillon.platforms.contract import Account, Content, ListRef, Receipt
@@ -25,6 +24,7 @@ from carillon.platforms.errors import (
 )
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send as send_by
+from standins import Reply, Seen, StandIn, Wire, reset
 
 SECRET = "sk_live_5ecret"
 CONTENT = Content(text="Hi", include=(ListRef(kind="smart", value="fans"),))

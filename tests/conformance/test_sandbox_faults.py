@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_calls import PATHS, PLATFORMS, SIMPLE, Reply, call, headers_for, look, send
 
 from console.sandbox import Fault, Sandbox
+from sandbox_calls import PATHS, PLATFORMS, SIMPLE, Reply, call, headers_for, look, send
 
 
 @pytest.fixture

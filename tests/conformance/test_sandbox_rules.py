@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sandbox_calls import PATHS, PLATFORMS, SIMPLE, call, headers_for, look, send
 
 from console.sandbox import Sandbox
+from sandbox_calls import PATHS, PLATFORMS, SIMPLE, call, headers_for, look, send
 
 VIP = "7f0c9a52-0b53-4a53-a1b5-3f1f0e1f2a11"
 MEDIA = "3ed1a000-0000-4000-8000-00000000000a"

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from repository import README, ROOT, blocks
 
 from carillon.campaigns.load import load
 from carillon.ledger.states import MOVES, WAITS
 from carillon.settings import Settings
+from repository import README, ROOT, blocks
 
 SAMPLES = blocks("yaml")
 PATH = r"(?:carillon|console|scheduler|worker|tests|deploy|\.ci)/[\w./-]*|[\w-]+\.(?:py|md|toml|txt|yaml)"

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Iterator
 
 import pytest
+
 from repository import ROOMS, ROOT, files, shown
 
 FILE_LINES = 300

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from sqlalchemy import insert, select
 
 from carillon.ledger.allowance import ORDER, Standing, Wait, better, blocked, free_slots, ready, standings
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import attempts, broadcasts, pauses, slots
+from ledger_rows import add_broadcast, add_creator, broadcast, creator
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ledger_rows import add_broadcast, add_creator, broadcast
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from carillon import clock
 from carillon.ledger.connect import Ledger, LedgerError
 from carillon.ledger.schema import revision
+from ledger_rows import add_broadcast, add_creator, broadcast
 
 
 @pytest.fixture

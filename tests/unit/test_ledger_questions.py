@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from ledger_rows import add_broadcast, add_creator
 from sqlalchemy import insert, true
 
 from carillon import clock
@@ -15,6 +14,7 @@ from carillon.ledger.connect import Ledger
 from carillon.ledger.questions import Around, Wanted, listed, wait_of
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, pauses, slots
+from ledger_rows import add_broadcast, add_creator
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -4,13 +4,13 @@ from contextlib import closing
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from ledger_rows import add_broadcast, add_creator
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from carillon.ledger.connect import Ledger, LedgerError
 from carillon.ledger.schema import migrate, require_current, revision
 from carillon.ledger.tables import broadcasts
+from ledger_rows import add_broadcast, add_creator
 
 TABLES = broadcasts.metadata
 

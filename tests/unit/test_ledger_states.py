@@ -2,11 +2,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-import ledger_rows as rows
 import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 
+import ledger_rows as rows
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import MOVES, WAITS, Note, State, move, version_of
 from carillon.ledger.tables import alarms, broadcasts, creators, events

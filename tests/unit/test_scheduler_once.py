@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rows import add_broadcast, add_creator, broadcast
 from sqlalchemy import insert
 
 from carillon import clock
@@ -13,6 +12,7 @@ from carillon.campaigns.catalogue import Entry
 from carillon.campaigns.load import load
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import pauses
+from ledger_rows import add_broadcast, add_creator, broadcast
 from scheduler.once import occurrence_now, occurrence_of, release_own
 
 SOON, AGO = timedelta(hours=1), timedelta(minutes=1)

@@ -8,7 +8,6 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
-from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from sqlalchemy import insert, select, update
 
 from carillon import clock
@@ -17,11 +16,11 @@ from carillon.ledger import decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.owners import this_process
 from carillon.ledger.tables import alarms, attempts, broadcasts, creators
+from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from scheduler.release import next_wake, release
 from scheduler.rescue import rescue
 from scheduler.sweep import expire, sweep, sweep_all
 from scheduler.watch import watch
-
 
 TOMORROW = clock.now() + timedelta(days=1)
 

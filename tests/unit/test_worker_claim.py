@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ledger_rows import add_broadcast, add_creator, broadcast
 from sqlalchemy import func, insert, select, update
 
 from carillon import clock
@@ -16,9 +15,9 @@ from carillon.ledger.allowance import Wait
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from carillon.platforms.client import Client
+from ledger_rows import add_broadcast, add_creator, broadcast
 from worker.claim import Claim, Gone, claim
 from worker.means import Means
-
 
 BEFORE, LATER = clock.now() - timedelta(seconds=1), clock.now() + timedelta(days=1)
 """Far enough for a run of all tests."""
@@ -177,7 +176,7 @@ def test_a_longer_window_counts_what_a_shorter_one_had_freed(ledger: Ledger, tak
 def test_a_better_broadcast_of_the_account_goes_first(ledger: Ledger, take: Take, better: str) -> None:
     creator_id = add_creator(ledger, limit_count=1)
     due_at, expires_at = clock.now() - timedelta(seconds=9), clock.now() + timedelta(hours=1)
-    values = {
+    values: dict[str, dict[str, Any]] = {
         "a higher priority": {"priority": 1, "due_at": due_at, "expires_at": expires_at},
         "an earlier expiry": {"due_at": due_at, "expires_at": expires_at - timedelta(seconds=1)},
         "an older due time": {"due_at": due_at - timedelta(seconds=1), "expires_at": expires_at},

@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from sqlalchemy import func, select, update
-from standins import Reply, Seen, StandIn, accepting
 
 from carillon import clock
 from carillon.ledger import accounts, decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import alarms, attempts, broadcasts, events, slots
 from carillon.platforms.client import Client
+from ledger_rows import add_broadcast, add_creator, broadcast, creator
+from standins import Reply, Seen, StandIn, accepting
 from worker.deliver import deliver, prepare
 from worker.means import Means
 from worker.recheck import recheck
