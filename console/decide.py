@@ -21,9 +21,6 @@ from console.opening import ledger_to_read, ledger_to_write, person
 from console.printing import complain, line
 from scheduler.once import frozen_again
 
-_CANCELLED = (State.PLANNED, State.QUEUED, State.HELD)
-_RETRIED = (State.FAILED, State.SKIPPED, State.EXPIRED)
-
 
 @dataclass(frozen=True)
 class Chosen:
@@ -47,7 +44,7 @@ def cancel(settings: Settings, chosen: Chosen, reason: str | None) -> int:
         decisions.cancel(ledger, number_of(word), person(), reason)
         line(f"broadcast {word} is cancelled")
 
-    return _each(_ids(ledger, chosen, _CANCELLED, "cancelled"), one)
+    return _each(_ids(ledger, chosen, decisions.CANCELLED, "cancelled"), one)
 
 
 def retry(settings: Settings, chosen: Chosen, reason: str | None, *, same: bool) -> int:
@@ -60,7 +57,7 @@ def retry(settings: Settings, chosen: Chosen, reason: str | None, *, same: bool)
         decisions.retry(ledger, number_of(word), again, person(), reason)
         line(f"broadcast {word} is planned again, due now")
 
-    return _each(_ids(ledger, chosen, _RETRIED, "retried"), one)
+    return _each(_ids(ledger, chosen, decisions.RETRIED, "retried"), one)
 
 
 def resolve(settings: Settings, word: str, *, sent: bool, message_id: str | None, reason: str) -> int:

@@ -6,9 +6,11 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import dramatiq
 import structlog
@@ -36,12 +38,14 @@ POLL_MS = 200
 """How long an idle consumer of a Redis queue may sleep; Dramatiq's own second would make broadcasts late."""
 
 _LOCK = "up.lock"
+_PATIENCE = 1.0
+"""Seconds; whoever asks whether an `up` is running holds its lock for a moment."""
 
 
 def up(settings: Settings) -> int:
     """Run until SIGTERM or Ctrl-C; returns the exit code. Raises LedgerError."""
     logs.set_up(settings.log)
-    with _only_one(settings.home) as mine:
+    with _only_one(settings.home, _PATIENCE) as mine:
         if not mine:
             print(f"carillon: another `carillon up` runs on {settings.home}; stop it first", file=sys.stderr)
             return 1
@@ -86,6 +90,7 @@ def _run(settings: Settings, ledger: Ledger) -> int:
     log.info("up", campaigns=str(settings.campaigns), ledger=ledger.url.render_as_string(hide_password=True))
     stopping.wait()
     log.info("stopping: no new claim; what is on its way is finished and recorded")
+    means.stopping.set()
     timetable.stop()
     _stop_workers(workers)
     client.close()
@@ -108,13 +113,19 @@ def _stop_workers(workers: list[Worker]) -> None:
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[bool]:
-    """Hold this home's lock; False if another process has it. The kernel lets go when a process dies."""
+def _only_one(home: Path, patience: float = 0) -> Iterator[bool]:
+    """Hold this home's lock; False if another process keeps it. The kernel lets go when a process dies."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    give_up = time.monotonic() + patience
     with (home / _LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        while not (mine := _try_lock(lock)) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        yield mine
+
+
+def _try_lock(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

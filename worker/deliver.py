@@ -90,6 +90,8 @@ def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
 
 
 def _send(means: Means, order: Order, content: Content) -> None:
+    if means.stopping.is_set():
+        return
     request = order.platform.request(order.account, content)
     claimed = claim(means, order.row, digest(request))
     if not isinstance(claimed, Claim):

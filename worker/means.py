@@ -1,5 +1,6 @@
 """What the jobs of one worker process share."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,7 +11,10 @@ from worker.lookups import Lookups
 
 @dataclass(frozen=True)
 class Means:
-    """`nudge` tells the scheduler, where it runs in this process, that something may go now."""
+    """`nudge` tells the scheduler, where it runs in this process, that something may go now.
+
+    Once `stopping` is set nothing new is claimed; what is queued stays so, and is handed off again.
+    """
 
     ledger: Ledger
     client: Client
@@ -19,3 +23,4 @@ class Means:
     urls: Mapping[str, str] = field(default_factory=dict)
     nudge: Callable[[], None] = lambda: None
     lookups: Lookups = field(default_factory=Lookups)
+    stopping: threading.Event = field(default_factory=threading.Event)

@@ -20,8 +20,8 @@ SETTLE = timedelta(seconds=60)
 """After its lease, a request that nobody finished may still arrive for this long."""
 
 LEVELS = ("campaign", "creator", "platform", "all")
-_RETRIED = (State.FAILED, State.SKIPPED, State.EXPIRED)
-_CANCELLED = (State.PLANNED, State.QUEUED, State.HELD)
+RETRIED = (State.FAILED, State.SKIPPED, State.EXPIRED)
+CANCELLED = (State.PLANNED, State.QUEUED, State.HELD)
 
 
 class DecisionError(Exception):
@@ -54,7 +54,7 @@ def cancel(ledger: Ledger, broadcast_id: int, who: str, reason: str | None) -> N
     with ledger.write() as connection:
         row = _locked(connection, broadcast_id)
         note = _note(ledger, connection, who, "cancelled", reason)
-        _require(row, _CANCELLED, "cancelled")
+        _require(row, CANCELLED, "cancelled")
         _require_closed(connection, row, note.at)
         unchanged = version_of(row.id, row.version)
         move(connection, unchanged, State(row.state), State.CANCELLED, note, reason=note.why)
@@ -68,7 +68,7 @@ def retry(ledger: Ledger, broadcast_id: int, again: Mapping[str, Any], who: str,
     with ledger.write() as connection:
         row = _locked(connection, broadcast_id)
         note = _note(ledger, connection, who, "retried", reason)
-        _require(row, _RETRIED, "retried")
+        _require(row, RETRIED, "retried")
         if connection.scalar(
             select(exists().where(attempts.c.broadcast_id == row.id, attempts.c.verdict == "accepted"))
         ):
