@@ -57,29 +57,29 @@ class Asked:
         if not content.include and not content.exclude:
             return None
         key = ("lists", self.platform.name, self.account.id, self.account.secret)
-        try:
-            return self.means.lookups.get(key, self._read_lists, self.fresh_seconds)
-        except errors.Unreadable:
-            return None
+        return self.means.lookups.get(key, self._read_lists, self.fresh_seconds)
 
     def media(self, content: Content) -> dict[str, MediaState]:
         return {media_id: self._medium(media_id) for media_id in content.media}
 
-    def _read_lists(self) -> Sequence[AudienceList]:
-        return tuple(self.platform.lists(self.means.client, self.account))
+    def _read_lists(self) -> Sequence[AudienceList] | None:
+        try:
+            return tuple(self.platform.lists(self.means.client, self.account))
+        except errors.Unreadable:
+            return None
 
     def _medium(self, media_id: str) -> MediaState:
         key = ("media", self.platform.name, self.account.id, self.account.secret, media_id)
-        try:
-            state = self.means.lookups.get(key, lambda: self._read_medium(media_id), self.fresh_seconds)
-        except errors.Unreadable:
-            return "unknown"
+        state = self.means.lookups.get(key, lambda: self._read_medium(media_id), self.fresh_seconds)
         if state == "processing":
             self.means.lookups.forget(key)
         return state
 
     def _read_medium(self, media_id: str) -> MediaState:
-        return self.platform.media(self.means.client, self.account, media_id)
+        try:
+            return self.platform.media(self.means.client, self.account, media_id)
+        except errors.Unreadable:
+            return "unknown"
 
 
 def prepare(means: Means, platform: Platform, account: Account, content: Content) -> None:
