@@ -1,41 +1,29 @@
 """The embedded shape: scheduler and worker in one process, on the same code that runs at scale."""
 
 import fcntl
-import os
-import signal
-import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import dramatiq
 import structlog
-from dramatiq.worker import Worker
 
 from carillon import logs
 from carillon.handoff import broker as brokers
-from carillon.handoff.orders import QUEUES
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import migrate
 from carillon.platforms.client import Client
 from carillon.settings import Settings
+from console.daemons import process_name, stop_on_signals
 from scheduler.publish import NothingInForceError, Publisher
 from scheduler.sweep import sweep_all
 from scheduler.timetable import Timetable
-from worker import jobs
 from worker.means import Means
+from worker.pool import Pool
 
 log = structlog.get_logger()
-
-THREADS = 8
-"""For each platform, so that one that hangs takes none of the others' threads."""
-
-POLL_MS = 200
-"""How long an idle consumer of a Redis queue may sleep; Dramatiq's own second would make broadcasts late."""
 
 _LOCK = "up.lock"
 _PATIENCE = 1.0
@@ -71,45 +59,27 @@ def is_running(home: Path) -> bool:
 
 
 def _run(settings: Settings, ledger: Ledger) -> int:
-    who = f"{socket.gethostname()}:{os.getpid()}"
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    overridden = frozenset(settings.platform_urls)
-    publisher = Publisher(ledger, settings.campaigns, overridden, f"scheduler {who}")
+    who = process_name()
+    stopping = stop_on_signals()
+    publisher = Publisher(ledger, settings.campaigns, frozenset(settings.platform_urls), f"scheduler {who}")
     publisher.start()
     broker = brokers.make(settings.redis_url)
     timetable = Timetable(ledger, broker, publisher, f"scheduler {who}")
     client = Client(settings.http_timeout)
     means = Means(ledger, client, f"worker {who}", settings.http_timeout, settings.platform_urls, timetable.nudge)
-    jobs.declare(broker, means)
-    workers = _start_workers(broker)
+    pool = Pool(broker, means)
+    pool.start()
     timetable.start()
     if settings.redis_url is None:
         sweep_all(ledger, broker, f"scheduler {who}")
     log.info("up", campaigns=str(settings.campaigns), ledger=ledger.url.render_as_string(hide_password=True))
     stopping.wait()
     log.info("stopping: no new claim; what is on its way is finished and recorded")
-    means.stopping.set()
+    pool.stop_claiming()
     timetable.stop()
-    _stop_workers(workers)
+    pool.stop()
     client.close()
     return 0
-
-
-def _start_workers(broker: dramatiq.Broker) -> list[Worker]:
-    workers = [Worker(broker, queues={queue}, worker_timeout=POLL_MS, worker_threads=THREADS) for queue in QUEUES]
-    for worker in workers:
-        worker.start()
-    return workers
-
-
-def _stop_workers(workers: list[Worker]) -> None:
-    stops = [threading.Thread(target=worker.stop, kwargs={"timeout": 30_000}) for worker in workers]
-    for stop in stops:
-        stop.start()
-    for stop in stops:
-        stop.join()
 
 
 @contextmanager
