@@ -58,15 +58,16 @@ def retry(
 def resolve(
     id_: Annotated[str, typer.Argument(metavar="ID")],
     reason: Annotated[str, typer.Option("--reason", help="How you know.")],
-    sent: Annotated[bool | None, typer.Option("--sent/--not-sent", help="Whether the fans have it.")] = None,
+    sent: Annotated[bool, typer.Option("--sent", help="The fans have it.")] = False,
+    not_sent: Annotated[bool, typer.Option("--not-sent", help="The fans do not have it.")] = False,
     message_id: Annotated[str | None, typer.Option("--message-id", help="The platform's id of it.")] = None,
     campaigns: CampaignsPath = None,
 ) -> int:
     """Say of a held broadcast whether it was sent; if not, it goes again at once."""
     from console.decide import resolve
 
-    if sent is None:
-        raise WrongCommandError("say --sent or --not-sent")
+    if sent == not_sent:
+        raise WrongCommandError("say either --sent or --not-sent")
     if not reason.strip():
         raise WrongCommandError("--reason must say something")
     if message_id and not sent:

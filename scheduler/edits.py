@@ -5,6 +5,7 @@ of broadcasts that are not due and have no attempt. What is under way keeps what
 """
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from carillon.campaigns.creators import Creator
 from carillon.campaigns.text import TextError
 from carillon.ledger import accounts
 from carillon.ledger.states import Note, State, move, version_of
-from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events
+from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events, pauses
 
 Pair = tuple[str, int]
 
@@ -80,19 +81,50 @@ def frozen_values(entry: Entry, content: str) -> dict[str, Any]:
 
 
 def _put_creators(connection: Connection, catalogue: Catalogue) -> dict[str, int]:
-    known = {(row.platform, row.account): row.id for row in connection.execute(select(creators))}
+    rows = connection.execute(select(creators)).all()
+    known = {(row.platform, row.account): row.id for row in rows} | _under_new_references(rows, catalogue)
     connection.execute(update(creators).values(enabled=False))
+    _rename_pauses(connection, rows, catalogue)
     for creator in catalogue.creators.values():
         values = _live_values(creator)
         identity = (creator.platform, creator.account)
         if identity in known:
-            connection.execute(update(creators).where(creators.c.id == known[identity]).values(values))
+            live = {"account": creator.account, **values}
+            connection.execute(update(creators).where(creators.c.id == known[identity]).values(live))
         else:
             new = insert(creators).values(
                 platform=creator.platform, account=creator.account, throttled_in_a_row=0, **values
             )
             known[identity] = connection.execute(new.returning(creators.c.id)).scalar_one()
     return {creator.key: known[creator.platform, creator.account] for creator in catalogue.creators.values()}
+
+
+def _under_new_references(rows: Sequence[Row[Any]], catalogue: Catalogue) -> dict[tuple[str, str], int]:
+    """Where the reference to the key is the account, another reference of the same creator is the same account."""
+    declared = {(creator.platform, creator.account) for creator in catalogue.creators.values()}
+    gone = {
+        (row.platform, row.key): row.id
+        for row in rows
+        if (row.platform, row.account) not in declared and row.account_id is None
+    }
+    taken = {(row.platform, row.account) for row in rows}
+    return {
+        (creator.platform, creator.account): gone[creator.platform, creator.key]
+        for creator in catalogue.creators.values()
+        if creator.account_id is None
+        and (creator.platform, creator.account) not in taken
+        and (creator.platform, creator.key) in gone
+    }
+
+
+def _rename_pauses(connection: Connection, rows: Sequence[Row[Any]], catalogue: Catalogue) -> None:
+    """A pause of a creator follows the account when its name in the file changes."""
+    names = {(creator.platform, creator.account): creator.key for creator in catalogue.creators.values()}
+    for row in rows:
+        name = names.get((row.platform, row.account), row.key)
+        if name != row.key:
+            mine = update(pauses).where(pauses.c.level == "creator", pauses.c.target == row.key)
+            connection.execute(mine.values(target=name))
 
 
 def _live_values(creator: Creator) -> dict[str, Any]:
@@ -123,7 +155,7 @@ def _withdraw(connection: Connection, entries: dict[Pair, Entry], note: Note) ->
 
 def _rewind(connection: Connection, live: set[Pair]) -> None:
     """The cursor of what is withdrawn: declared again, it counts from then, and finds its cancelled rows."""
-    pairs = connection.execute(select(cursors.c.campaign, cursors.c.creator_id))
+    pairs = connection.execute(select(cursors.c.campaign, cursors.c.creator_id).where(cursors.c.revision != ""))
     for pair in {(row.campaign, row.creator_id) for row in pairs} - live:
         mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
         connection.execute(update(cursors).where(mine).values(revision=""))

@@ -5,13 +5,15 @@ minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from carillon.campaigns.catalogue import Catalogue, Entry
+from carillon.campaigns.text import TextError
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import put
@@ -22,36 +24,40 @@ from scheduler.plan import insert_occurrences
 
 GRACE = timedelta(minutes=1)
 MOST_ROWS = 100
+_AT_ONCE = 1000
 
 
-def beat(ledger: Ledger, process: str) -> tuple[datetime, datetime] | None:
-    """Say that a scheduler is alive; returns the gap before it, if it was too long: (last beat, now)."""
-    with ledger.write() as connection:
-        now = ledger.now(connection)
-        last = connection.scalar(select(func.max(beats.c.at)).where(beats.c.role == "scheduler"))
-        put(connection, beats, {"process": process}, {"role": "scheduler", "at": now})
+def gap(ledger: Ledger) -> tuple[datetime, datetime] | None:
+    """(last beat of any scheduler, now), if that is too long ago."""
+    with ledger.read() as session:
+        now = ledger.now(session.connection())
+        last = session.scalar(select(func.max(beats.c.at)).where(beats.c.role == "scheduler"))
     return (last, now) if last is not None and now - last > GRACE else None
 
 
-def catch_up(ledger: Ledger, catalogue: Catalogue, gap: tuple[datetime, datetime], who: str) -> None:
-    """Apply each campaign's `catch_up` to what fell due in the gap."""
-    start, end = gap
+def beat(ledger: Ledger, process: str) -> None:
+    """Say that a scheduler is alive, once what was missed before has been caught up."""
+    with ledger.write() as connection:
+        put(connection, beats, {"process": process}, {"role": "scheduler", "at": ledger.now(connection)})
+
+
+def catch_up(ledger: Ledger, catalogue: Catalogue, missed: tuple[datetime, datetime], who: str) -> None:
+    """Apply each campaign's `catch_up` to what fell due in the gap. Safe to repeat."""
+    start, end = missed
     with ledger.read() as session:
         ids = creator_ids(session.connection(), catalogue)
     for entry in catalogue.entries():
         if entry.enabled and entry.creator.enabled:
-            _plan_missed(ledger, (entry.campaign, ids[entry.creator.key]), entry, end - GRACE, who)
-    with ledger.write() as connection:
-        fell_due = (
-            broadcasts.c.state == State.PLANNED,
-            broadcasts.c.waiting_for == "time",
-            broadcasts.c.kind != "send",
-            broadcasts.c.due_at > start,
-            broadcasts.c.due_at <= end - GRACE,
-        )
-        rows = connection.execute(select(broadcasts).where(*fell_due).order_by(broadcasts.c.due_at)).all()
-        accounts.lock(connection, {row.creator_id for row in rows})
-        _leave_out(connection, rows, Note(ledger.now(connection), who, "missed"))
+            pair = (entry.campaign, ids[entry.creator.key])
+            with suppress(TextError):  # the planner meets it too, and tells
+                _plan_missed(ledger, pair, entry, end - GRACE, who)
+    reason = "missed_window: no scheduler ran when it was due"
+    for ids_left_out in _batches(_left_out_ids(ledger, start, end)):
+        with ledger.write() as connection:
+            which = broadcasts.c.id.in_(ids_left_out)
+            accounts.lock_of(connection, which)
+            note = Note(ledger.now(connection), who, reason)
+            move(connection, which, State.PLANNED, State.SKIPPED, note, reason=reason)
 
 
 def left_out(catch_up: str, missed: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
@@ -65,14 +71,25 @@ def left_out(catch_up: str, missed: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
             return missed
 
 
-def _leave_out(connection: Connection, rows: Sequence[Row[Any]], note: Note) -> None:
+def _left_out_ids(ledger: Ledger, start: datetime, end: datetime) -> list[int]:
+    fell_due = (
+        broadcasts.c.state == State.PLANNED,
+        broadcasts.c.waiting_for == "time",
+        broadcasts.c.kind != "send",
+        broadcasts.c.due_at > start,
+        broadcasts.c.due_at <= end - GRACE,
+    )
+    columns = (broadcasts.c.id, broadcasts.c.campaign, broadcasts.c.creator_id, broadcasts.c.catch_up)
     pairs: dict[Pair, list[Row[Any]]] = defaultdict(list)
-    for row in rows:
-        pairs[row.campaign, row.creator_id].append(row)
-    ids = [row.id for missed in pairs.values() for row in left_out(missed[-1].catch_up, missed)]
-    reason = "missed_window: no scheduler ran when it was due"
-    which = broadcasts.c.id.in_(ids)
-    move(connection, which, State.PLANNED, State.SKIPPED, Note(note.at, note.who, reason), reason=reason)
+    with ledger.read() as session:
+        for row in session.execute(select(*columns).where(*fell_due).order_by(broadcasts.c.due_at)):
+            pairs[row.campaign, row.creator_id].append(row)
+    return [row.id for missed in pairs.values() for row in left_out(missed[-1].catch_up, missed)]
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
 
 
 def _plan_missed(ledger: Ledger, pair: Pair, entry: Entry, until: datetime, who: str) -> None:

@@ -108,7 +108,7 @@ def release_own(ledger: Ledger, ids: Collection[int], who: str) -> list[int]:
 
 def _move_on(connection: Connection, row: Row[Any], wait: Wait | None, now: datetime, who: str) -> list[int]:
     this_one = version_of(row.id, row.version)
-    ended = _ends(row, wait, now)
+    ended = _ends(row, now)
     for state, reason in ended.items():
         move(connection, this_one, State.PLANNED, state, Note(now, who, reason), reason=reason)
     if ended or wait or not _is_next(connection, row, now):
@@ -118,12 +118,10 @@ def _move_on(connection: Connection, row: Row[Any], wait: Wait | None, now: date
     return move(connection, this_one, State.PLANNED, State.QUEUED, note, **changes)
 
 
-def _ends(row: Row[Any], wait: Wait | None, now: datetime) -> Mapping[State, str]:
+def _ends(row: Row[Any], now: datetime) -> Mapping[State, str]:
     """What becomes of it without being sent, by the rules that the scheduler's beats keep."""
     if row.expires_at <= now:
         return {State.EXPIRED: "too_late: it could not go before it expired"}
-    if row.overlap == "skip" and wait and wait.cause == "overlap":
-        return {State.SKIPPED: "overlap: the previous one has not gone yet"}
     return {}
 
 

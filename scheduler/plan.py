@@ -4,7 +4,7 @@ The unique key (campaign, account, part, occurrence) makes planning safe to repe
 and the second 02:30 of an autumn night still meet one row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -32,10 +32,14 @@ _AT_ONCE = 300
 _WITHDRAWN = ("removed", "disabled", "rescheduled")
 
 
-def plan(ledger: Ledger, catalogue: Catalogue, generation: int, who: str) -> int:
+def plan(
+    ledger: Ledger, catalogue: Catalogue, generation: int, who: str, stopping: Callable[[], bool] = lambda: False
+) -> int:
     """Plan every campaign of the catalogue up to the horizon; returns how many broadcasts are new."""
     count = 0
     for pair, entry in _unplanned(ledger, catalogue):
+        if stopping():
+            break
         try:
             with ledger.write() as connection:
                 if not _still_in_force(connection, generation):

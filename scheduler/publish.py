@@ -46,9 +46,10 @@ class Publisher:
         """Raises NothingInForceError."""
         self._follow()
         self._seen = self._settling = _stamp(self._path)
-        loaded = self._load()
+        loaded = reload(self._path, self.catalogue, self._overridden)
         if self.catalogue is None and loaded.catalogue is None:
             raise NothingInForceError(loaded.findings)
+        self._tell(loaded)
         if loaded.catalogue is None:
             return
         if self.catalogue is None or not self._was_published(loaded.catalogue.digest):
@@ -65,23 +66,22 @@ class Publisher:
         self._follow()
         stamp = _stamp(self._path)
         if stamp != self._seen and stamp == self._settling:
-            self._seen = stamp
             self._take_change()
+            self._seen = stamp
         self._settling = stamp
         return self.generation != before
 
     def _take_change(self) -> None:
-        loaded = self._load()
-        if loaded.catalogue and (self.catalogue is None or loaded.catalogue.digest != self.catalogue.digest):
+        loaded = reload(self._path, self.catalogue, self._overridden)
+        self._tell(loaded)
+        if loaded.catalogue:
             self._publish(loaded.catalogue)
 
-    def _load(self) -> Loaded:
-        loaded = reload(self._path, self.catalogue, self._overridden)
+    def _tell(self, loaded: Loaded) -> None:
         for finding in loaded.findings:
             (log.error if finding.severity == "error" else log.warning)(str(finding))
         if any(finding.severity == "error" for finding in loaded.findings):
             log.error("the campaign files are wrong; what was good before stays in force", path=str(self._path))
-        return loaded
 
     def _follow(self) -> None:
         with self._ledger.read() as session:
@@ -96,15 +96,17 @@ class Publisher:
             return session.exec(select(Published).where(Published.digest == digest)).first() is not None
 
     def _publish(self, catalogue: Catalogue) -> None:
-        try:
-            with self._ledger.write() as connection:
-                note = Note(self._ledger.now(connection), self._who, "the campaign files were edited")
-                put_in_force(connection, self.generation + 1, catalogue, self.catalogue, note)
-        except IntegrityError:
-            self._follow()
-            return
-        self.catalogue, self.generation = catalogue, self.generation + 1
-        log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
+        """Until it is in force; of two that publish at once, the second publishes after the first."""
+        while self.catalogue is None or catalogue.digest != self.catalogue.digest:
+            try:
+                with self._ledger.write() as connection:
+                    note = Note(self._ledger.now(connection), self._who, "the campaign files were edited")
+                    put_in_force(connection, self.generation + 1, catalogue, self.catalogue, note)
+            except IntegrityError:
+                self._follow()
+                continue
+            self.catalogue, self.generation = catalogue, self.generation + 1
+            log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
 
 
 def _stamp(path: Path) -> Stamp:

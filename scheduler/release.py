@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import dramatiq
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, select, true, update
+import structlog
+from sqlalchemy import Connection, Row, case, func, select, true, update
 
 from carillon.handoff.orders import DELIVER, hand_off
 from carillon.ledger import allowance
@@ -19,9 +20,10 @@ from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, creators
 from scheduler.resent import hold_resent
 
+log = structlog.get_logger()
+
 SWEEP_AFTER = timedelta(seconds=30)
 _ACCOUNTS_AT_ONCE = 1000
-_ACTIVE = (State.QUEUED, State.SENDING, State.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Awake:
 def release(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who: str) -> int:
     """Hand off everything that may go now; `names` are the campaigns in force. Returns how many the queue took."""
     count = 0
-    while next_wake(ledger, due_only=True):
+    while (wait := next_wake(ledger)) is not None and wait <= timedelta(0):
         awake = _wake_up(ledger, names, who)
         count += len(put_on_queue(ledger, broker, awake.queued))
         if not awake.accounts:
@@ -43,11 +45,11 @@ def release(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who
     return count
 
 
-def next_wake(ledger: Ledger, *, due_only: bool = False) -> datetime | None:
-    """The next instant at which something may go; with `due_only` None unless it has come."""
+def next_wake(ledger: Ledger) -> timedelta | None:
+    """How long it is, by the ledger's clock, until something may go; None if nothing waits for a time."""
     with ledger.read() as session:
         at: datetime | None = session.scalar(select(func.min(creators.c.wake_at)))
-        return at if not due_only or at is None or at <= ledger.now(session.connection()) else None
+        return at - ledger.now(session.connection()) if at is not None else None
 
 
 def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int, str]]) -> list[int]:
@@ -55,6 +57,8 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
     if not queued:
         return []
     accepted = hand_off(broker, DELIVER, queued)
+    if len(accepted) < len(queued):
+        log.error("the queue cannot be reached; what it did not take is handed off again", orders=len(queued))
     with ledger.write() as connection:
         counted = update(broadcasts).where(broadcasts.c.id.in_(accepted), broadcasts.c.state == State.QUEUED)
         connection.execute(counted.values(hand_offs=broadcasts.c.hand_offs + 1))
@@ -85,26 +89,13 @@ def _lock_awake(connection: Connection, now: datetime) -> list[Row[Any]]:
     return list(connection.execute(awake.with_for_update(skip_locked=True)))
 
 
-def _earlier_active() -> ColumnElement[bool]:
-    """Whether a previous broadcast of the same campaign and account is still on its way."""
-    earlier = broadcasts.alias("earlier")
-    return exists(
-        select(earlier.c.id).where(
-            earlier.c.creator_id == broadcasts.c.creator_id,
-            earlier.c.campaign == broadcasts.c.campaign,
-            earlier.c.due_at < broadcasts.c.due_at,
-            earlier.c.state.in_((State.PLANNED, *_ACTIVE)),
-        )
-    )
-
-
 def _skip_overlapping(connection: Connection, accounts: list[Row[Any]], now: datetime, who: str) -> None:
     reason = "overlap: the previous one has not gone yet"
     which = (
         allowance.ready(now)
         & broadcasts.c.creator_id.in_([account.id for account in accounts])
         & (broadcasts.c.overlap == "skip")
-        & _earlier_active()
+        & allowance.overlapped()
     )
     move(connection, which, State.PLANNED, State.SKIPPED, Note(now, who, reason), reason=reason)
 
@@ -135,7 +126,7 @@ def _choose(connection: Connection, standings: Mapping[int, Standing], now: date
             allowance.ready(now),
             broadcasts.c.creator_id.in_(free),
             broadcasts.c.campaign.not_in(paused) if paused else true(),
-            ~_earlier_active(),
+            ~allowance.overlapped(),
         )
         .subquery()
     )
@@ -163,7 +154,7 @@ def _set_next_wakes(
     waiting = set(connection.scalars(_with_ready(standings, now)))
     groups: dict[datetime | None, list[int]] = {}
     for creator_id, standing in standings.items():
-        until = standing.blocked.until if standing.blocked else standing.frees_next
+        until = standing.blocked.until if standing.blocked else standing.more_at
         instants = [upcoming.get(creator_id), until if creator_id in waiting else None]
         at = min((instant for instant in instants if instant), default=None)
         groups.setdefault(now if creator_id in again else at, []).append(creator_id)

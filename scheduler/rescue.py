@@ -1,5 +1,7 @@
 """What a dead worker left: `sending` becomes `unknown` (never straight back), and what is unknown is to be settled."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
@@ -12,8 +14,33 @@ from carillon.ledger.owners import Owner, proven_dead
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, creators
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_FORGET = timedelta(minutes=5)
+_SETTLE_AGAIN = timedelta(seconds=30)
+_SOON = timedelta(minutes=10)
+_AT_ONCE = timedelta(seconds=1)
+_FROM_TIME_TO_TIME = timedelta(seconds=30)
 
-def rescue(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
+
+class Reminders:
+    """When an order was last given for something, so that orders nobody takes do not pile up."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, int], datetime] = {}
+
+    def due(
+        self, order: str, subjects: Iterable[tuple[int, str]], now: datetime, pause: timedelta
+    ) -> list[tuple[int, str]]:
+        """Those of the (id, platform) pairs for which this order was not given within `pause`."""
+        self._given = {key: at for key, at in self._given.items() if now - at < _FORGET}
+        fresh = [
+            (id_, platform) for id_, platform in subjects if now - self._given.get((order, id_), _LONG_AGO) >= pause
+        ]
+        self._given |= {(order, id_): now for id_, _ in fresh}
+        return fresh
+
+
+def rescue(ledger: Ledger, broker: dramatiq.Broker, reminders: Reminders, who: str) -> list[int]:
     """Find attempts whose owner is dead, or whose lease is over; order the look at all that is unknown."""
     with ledger.read() as session:
         open_ones = list(session.execute(_open_attempts()))
@@ -22,15 +49,19 @@ def rescue(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
     left = [row for row in open_ones if proven_dead(_owner(row)) or row.lease_until <= now]
     moved = [id_ for row in left for id_ in _give_up(ledger, row, who)]
     settle = {row.id: row.platform for row in unknown} | {row.id: row.platform for row in left if row.id in moved}
-    hand_off(broker, RECONCILE, settle.items())
+    hand_off(broker, RECONCILE, reminders.due(RECONCILE, settle.items(), now, _SETTLE_AGAIN))
     return moved
 
 
-def recheck_stopped(ledger: Ledger, broker: dramatiq.Broker) -> None:
+def recheck_stopped(ledger: Ledger, broker: dramatiq.Broker, reminders: Reminders) -> None:
     """Have workers, who hold the credentials, see whether those of stopped creators read differently now."""
     with ledger.read() as session:
-        stopped = select(creators.c.id, creators.c.platform).where(creators.c.stopped_at.is_not(None))
-        hand_off(broker, RECHECK, [(row.id, row.platform) for row in session.execute(stopped)])
+        now = ledger.now(session.connection())
+        columns = (creators.c.id, creators.c.platform, creators.c.stopped_at)
+        rows = session.execute(select(*columns).where(creators.c.stopped_at.is_not(None))).all()
+    for pause, just_stopped in ((_AT_ONCE, True), (_FROM_TIME_TO_TIME, False)):
+        of_them = [(row.id, row.platform) for row in rows if (now - row.stopped_at < _SOON) is just_stopped]
+        hand_off(broker, RECHECK, reminders.due(RECHECK, of_them, now, pause))
 
 
 def _open_attempts() -> Any:

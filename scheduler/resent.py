@@ -21,6 +21,8 @@ _DAY = timedelta(days=1)
 def hold_resent(connection: Connection, rows: Sequence[Row[Any]], names: Collection[str], note: Note) -> set[int]:
     """Hold those of these `planned` rows; `names` are the campaigns in force. Returns their ids."""
     rows = _unless_a_person_said_so(connection, rows)
+    if not rows:
+        return set()
     found = {**_under_another_name(connection, rows, names), **_under_another_revision(connection, rows)}
     for broadcast_id, words in found.items():
         reason = f"edited_after_send: {words}"
@@ -70,6 +72,7 @@ def _under_another_name(connection: Connection, rows: Sequence[Row[Any]], names:
                 earlier.c.creator_id == planned.c.creator_id,
                 earlier.c.content_digest == planned.c.content_digest,
                 earlier.c.campaign != planned.c.campaign,
+                earlier.c.state_since >= min(row.due_at for row in rows) - _DAY,
             ),
         )
         .where(planned.c.id.in_([row.id for row in rows]), _reached(earlier))

@@ -1,6 +1,6 @@
 """Every state that is not final has a time after which it raises an alarm; alarms are told in the log."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ PATIENCE = {
 }
 OVERDUE = timedelta(minutes=1)
 _TELL_AGAIN = timedelta(hours=1)
+_TOLD = [broadcasts.c[name] for name in ("id", "creator_id", "creator", "campaign", "state", "state_since", "reason")]
 
 
 def watch(ledger: Ledger) -> None:
@@ -40,7 +41,11 @@ def watch(ledger: Ledger) -> None:
             row = stuck[cause]
             alarms.sound(connection, cause, _words(row), now, broadcast_id=row.id, creator_id=row.creator_id)
         alarms.clear_all(connection, still_open - stuck.keys(), now)
-        _tell(connection, connection.execute(_untold(now)).all(), now)
+        fresh = connection.execute(_untold(now)).all()
+        told = update(alarm_rows).where(alarm_rows.c.id.in_([row.id for row in fresh]))
+        connection.execute(told.values(told_at=now))
+    for row in fresh:
+        log.error(row.message, alarm=row.id)
 
 
 def _stuck(now: datetime) -> Any:
@@ -48,21 +53,25 @@ def _stuck(now: datetime) -> Any:
         and_(broadcasts.c.state == state, broadcasts.c.state_since <= now - patience)
         for state, patience in PATIENCE.items()
     ]
-    return select(broadcasts).where(or_(*too_long))
+    return select(*_TOLD).where(or_(*too_long))
 
 
-def _overdue(connection: Connection, now: datetime) -> Iterable[Row[Any]]:
-    """Planned, past due, and nothing to wait for: nobody would notice otherwise."""
-    late = list(connection.execute(select(broadcasts).where(allowance.ready(now), _long_ready(now))))
-    if not late:
+def _overdue(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """The head of each account that could send it: planned, past due, and nothing to wait for."""
+    late = allowance.ready(now) & _long_ready(now)
+    owners = set(connection.scalars(select(broadcasts.c.creator_id).where(late).distinct()))
+    if not owners:
         return []
-    owners = allowance.accounts(connection, creators.c.id.in_({row.creator_id for row in late}))
-    standings = allowance.standings(connection, owners, now)
-    first: dict[int, Row[Any]] = {}
-    for row in sorted(late, key=lambda row: (-row.priority, row.expires_at, row.due_at, row.id)):
-        if standings[row.creator_id].wait(row.campaign) is None:
-            first.setdefault(row.creator_id, row)
-    return first.values()
+    accounts = allowance.accounts(connection, creators.c.id.in_(owners))
+    standings = allowance.standings(connection, accounts, now)
+    able = [(id_, it.paused_campaigns) for id_, it in standings.items() if not it.blocked and it.free]
+    heads = [_head(connection, late & (broadcasts.c.creator_id == id_), paused) for id_, paused in able]
+    return [head for head in heads if head is not None]
+
+
+def _head(connection: Connection, late: ColumnElement[bool], paused: Collection[str]) -> Row[Any] | None:
+    could_go = select(*_TOLD).where(late, ~allowance.overlapped(), broadcasts.c.campaign.not_in(paused))
+    return connection.execute(could_go.order_by(*allowance.ORDER).limit(1)).one_or_none()
 
 
 def _long_ready(now: datetime) -> ColumnElement[bool]:
@@ -96,9 +105,3 @@ def _open_causes() -> Any:
 def _untold(now: datetime) -> Any:
     lasting = and_(alarm_rows.c.cleared_at.is_(None), alarm_rows.c.told_at <= now - _TELL_AGAIN)
     return select(alarm_rows).where(or_(alarm_rows.c.told_at.is_(None), lasting))
-
-
-def _tell(connection: Connection, untold: Iterable[Row[Any]], now: datetime) -> None:
-    for row in untold:
-        log.error(row.message, alarm=row.id)
-        connection.execute(update(alarm_rows).where(alarm_rows.c.id == row.id).values(told_at=now))

@@ -20,6 +20,8 @@ from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from worker.means import Means
 
 LEASE_SECONDS = 30.0
+_OWN_WAITS = ("retry", "media", "cool_down")
+"""What else a broadcast waits for is its account's business, and may end sooner than it seemed."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Claim:
     """Ours to send once, if its first byte leaves before `lease_ticks` of `clock.ticks()`."""
 
     attempt_id: int
+    number: int
     token: str
     lease_ticks: float
 
@@ -56,7 +59,7 @@ def put_back(connection: Connection, row: Row[Any], wait: Wait, note: Note) -> N
     """From `queued` to `planned`: it waits again, and waiting is no attempt."""
     changes = {
         "waiting_for": wait.cause,
-        "not_before": wait.until,
+        "not_before": wait.until if wait.cause in _OWN_WAITS else None,
         "put_offs": row.put_offs + 1 if wait.cause == "retry" else 0,
         "hand_offs": 0,
         "hand_off_at": None,
@@ -118,4 +121,4 @@ def _take(
         attempts=row.attempts + 1,
     )
     assert moved, "the account's lock is held and the row was just read"
-    return Claim(attempt_id, token, begun + LEASE_SECONDS)
+    return Claim(attempt_id, row.attempts + 1, token, begun + LEASE_SECONDS)

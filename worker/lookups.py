@@ -17,6 +17,7 @@ class Lookups:
     def __init__(self) -> None:
         self._kept: dict[Hashable, tuple[float, Any]] = {}
         self._lock = threading.Lock()
+        self._swept = clock.ticks()
 
     def get(self, key: Hashable, read: Callable[[], T], fresh_seconds: float = FRESH_SECONDS) -> T:
         """The answer kept under `key`, if it is fresh, or a new one. What `read` raises goes through."""
@@ -37,4 +38,7 @@ class Lookups:
 
     def _forget_stale(self) -> None:
         now = clock.ticks()
+        if now - self._swept < FRESH_SECONDS:
+            return
+        self._swept = now
         self._kept = {key: kept for key, kept in self._kept.items() if now - kept[0] < FRESH_SECONDS}

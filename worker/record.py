@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from carillon.ledger import accounts, alarms
+from carillon.ledger.inserts import insert_new
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from worker.claim import Claim
@@ -29,7 +30,7 @@ def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_
             with means.ledger.write() as connection:
                 _record(connection, means, row, claim, verdict, latency_ms, credential)
             break
-        except DBAPIError as error:
+        except (OperationalError, InterfaceError) as error:
             log.error(
                 "the verdict cannot be written yet",
                 broadcast=row.id,
@@ -55,12 +56,11 @@ def _record(
     if not _close_attempt(connection, claim, verdict, now, latency_ms):
         return
     note = Note(now, means.who, f"{verdict.name}: {verdict.words}")
-    if _move(connection, row, verdict, note):
+    if _move(connection, row, claim, verdict, note):
         _settle_slot(connection, claim, verdict, now)
         _settle_account(connection, row, verdict, note, credential)
     else:
-        message = f"broadcast {row.id}: an answer came after a person had decided: {verdict.name}: {verdict.words}"
-        alarms.sound(connection, f"late:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
+        _tell_late(connection, row, claim, verdict, note)
 
 
 def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: datetime, latency_ms: int) -> bool:
@@ -80,20 +80,35 @@ def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: 
     return bool(connection.execute(update(attempts).where(*open_one).values(values)).rowcount)
 
 
-def _move(connection: Connection, row: Row[Any], verdict: Verdict, note: Note) -> bool:
+def _tell_late(connection: Connection, row: Row[Any], claim: Claim, verdict: Verdict, note: Note) -> None:
+    """An answer after a person had decided. If it was accepted after all, nothing may be sent for it again."""
+    message = f"broadcast {row.id}: an answer came after a person had decided: {verdict.name}: {verdict.words}"
+    alarms.sound(connection, f"late:{row.id}", message, note.at, broadcast_id=row.id, creator_id=row.creator_id)
+    if verdict.state is not State.SENT:
+        return
+    slot = {"attempt_id": claim.attempt_id, "creator_id": row.creator_id, "taken_at": note.at, "ended_at": note.at}
+    connection.execute(insert_new(connection, slots, [slot]))
+    reason = f"unknown_outcome: attempt {claim.number} was accepted, late: {verdict.words}"
+    for source in (State.PLANNED, State.QUEUED):
+        move(connection, broadcasts.c.id == row.id, source, State.HELD, note, reason=reason)
+
+
+def _move(connection: Connection, row: Row[Any], claim: Claim, verdict: Verdict, note: Note) -> bool:
+    """False if a person, or a newer attempt, has the broadcast by now."""
+    mine = and_(broadcasts.c.id == row.id, broadcasts.c.attempts == claim.number)
     changes = _changes(connection, row, verdict, note.at)
     for source in _SOURCES:
         if source is State.HELD and verdict.state is State.UNKNOWN:
             continue
         if source is verdict.state:
             continue
-        if move(connection, broadcasts.c.id == row.id, source, verdict.state, note, **changes):
+        if move(connection, mine, source, verdict.state, note, **changes):
             return True
-    return verdict.state is State.UNKNOWN and _is_in_doubt(connection, row)
+    return verdict.state is State.UNKNOWN and _is_in_doubt(connection, mine)
 
 
-def _is_in_doubt(connection: Connection, row: Row[Any]) -> bool:
-    state = connection.scalar(select(broadcasts.c.state).where(broadcasts.c.id == row.id))
+def _is_in_doubt(connection: Connection, mine: ColumnElement[bool]) -> bool:
+    state = connection.scalar(select(broadcasts.c.state).where(mine))
     return state in {State.UNKNOWN, State.HELD}
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
+from carillon.ledger.inserts import insert_new
 from carillon.ledger.tables import alarms
 
 
@@ -18,15 +19,14 @@ def sound(
     creator_id: int | None = None,
 ) -> bool:
     """Open an alarm unless one for this cause is open; returns whether it is new."""
-    still_open = select(alarms.c.id).where(alarms.c.cause == cause, alarms.c.cleared_at.is_(None))
-    if connection.scalar(still_open) is not None:
-        return False
-    connection.execute(
-        insert(alarms).values(
-            cause=cause, message=message, raised_at=now, broadcast_id=broadcast_id, creator_id=creator_id
-        )
-    )
-    return True
+    alarm = {
+        "cause": cause,
+        "message": message,
+        "raised_at": now,
+        "broadcast_id": broadcast_id,
+        "creator_id": creator_id,
+    }
+    return bool(connection.execute(insert_new(connection, alarms, [alarm])).rowcount)
 
 
 def clear(connection: Connection, cause: str, now: datetime) -> None:

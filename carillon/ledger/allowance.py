@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators, pauses, slots
@@ -28,14 +28,19 @@ class Wait:
 
 @dataclass(frozen=True)
 class Standing:
-    """What one account may do at `now`."""
+    """What one account may do at `now`. `more_at` is when one slot more is free than now, None if all are."""
 
     now: datetime
     blocked: Wait | None
     free: int
-    frees_next: datetime | None
+    more_at: datetime | None
     used: int
     paused_campaigns: frozenset[str]
+
+    @property
+    def frees_next(self) -> datetime | None:
+        """When the next slot frees; None while one is free."""
+        return None if self.free > 0 else self.more_at
 
     def wait(self, campaign: str) -> Wait | None:
         """What a broadcast of this campaign that is due waits for; None if it may go."""
@@ -47,13 +52,13 @@ class Standing:
 
 
 def free_slots(limit: int, window: timedelta, ends: Iterable[datetime], now: datetime) -> tuple[int, datetime | None]:
-    """How many slots are free, and, if none is, when the next one frees.
+    """How many slots are free, and when there is one more; None if all are free.
 
     `ends` are the ends of requests. One that ended exactly a window ago is free: the platform took it earlier.
     """
     live = sorted(end + window for end in ends if end + window > now)
     free = limit - len(live)
-    return max(free, 0), None if free > 0 else live[-limit] if limit <= len(live) else None
+    return max(free, 0), live[max(-free, 0)] if live else None
 
 
 def blocked(creator: Row[Any], paused: set[tuple[str, str]], now: datetime) -> Wait | None:
@@ -82,9 +87,9 @@ def standings(connection: Connection, accounts: Collection[Row[Any]], now: datet
     found = {}
     for account in accounts:
         window = timedelta(seconds=account.limit_seconds)
-        free, frees_next = free_slots(account.limit_count, window, ends[account.id], now)
+        free, more_at = free_slots(account.limit_count, window, ends[account.id], now)
         used = sum(end + window > now for end in ends[account.id])
-        found[account.id] = Standing(now, blocked(account, paused, now), free, frees_next, used, campaigns)
+        found[account.id] = Standing(now, blocked(account, paused, now), free, more_at, used, campaigns)
     return found
 
 
@@ -114,6 +119,23 @@ def ready(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def overlapped() -> ColumnElement[bool]:
+    """A previous broadcast of the same campaign and account is still on its way; a person's own waits for none."""
+    earlier = broadcasts.alias("earlier")
+    active = (State.PLANNED, State.QUEUED, State.SENDING, State.UNKNOWN)
+    return and_(
+        broadcasts.c.kind != "send",
+        exists(
+            select(earlier.c.id).where(
+                earlier.c.creator_id == broadcasts.c.creator_id,
+                earlier.c.campaign == broadcasts.c.campaign,
+                earlier.c.state.in_(active),
+                earlier.c.due_at < broadcasts.c.due_at,
+            )
+        ),
+    )
+
+
 ORDER = (broadcasts.c.priority.desc(), broadcasts.c.expires_at, broadcasts.c.due_at, broadcasts.c.id)
 """Among broadcasts that wait for one account: who goes first."""
 
@@ -130,7 +152,7 @@ def better(connection: Connection, broadcast: Row[Any], now: datetime, paused_ca
             ),
         ),
     )
-    could_go = or_(and_(ready(now), _waits_for_the_account()), broadcasts.c.state == State.QUEUED)
+    could_go = or_(and_(ready(now), ~overlapped()), broadcasts.c.state == State.QUEUED)
     count = (
         select(func.count())
         .select_from(broadcasts)
@@ -148,7 +170,3 @@ def better(connection: Connection, broadcast: Row[Any], now: datetime, paused_ca
 def _older(broadcast: Row[Any]) -> ColumnElement[bool]:
     same_due = and_(broadcasts.c.due_at == broadcast.due_at, broadcasts.c.id < broadcast.id)
     return or_(broadcasts.c.due_at < broadcast.due_at, same_due)
-
-
-def _waits_for_the_account() -> ColumnElement[bool]:
-    return or_(broadcasts.c.waiting_for.is_(None), broadcasts.c.waiting_for.not_in(("overlap", "approval", "canary")))

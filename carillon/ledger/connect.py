@@ -18,6 +18,18 @@ from sqlmodel import Session
 
 from carillon import clock
 
+_POSTGRESQL = {
+    "isolation_level": "READ COMMITTED",
+    "connect_args": {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s",
+    },
+}
+"""So that a host that vanishes inside a transaction does not hold an account's lock for hours."""
+
 
 class LedgerError(Exception):
     """The database cannot be used as it is; says what to do."""
@@ -31,7 +43,7 @@ class Ledger:
         self.embedded = self.url.get_backend_name() == "sqlite"
         if self.embedded and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        options: dict[str, Any] = {} if self.embedded else {"isolation_level": "READ COMMITTED"}
+        options: dict[str, Any] = {} if self.embedded else _POSTGRESQL
         self.engine = create_engine(
             self.url, pool_size=connections, max_overflow=10, pool_pre_ping=not self.embedded, **options
         )

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+_HIDDEN = "unknown"
+"""The birth of a process that this one may not look at: it proves nothing."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -25,7 +28,7 @@ class Owner:
 
 @cache
 def _of(pid: int) -> Owner:
-    return Owner(socket.gethostname(), pid, _birth(pid) or "unknown")
+    return Owner(_host(), pid, _birth(pid) or _HIDDEN)
 
 
 def this_process() -> Owner:
@@ -33,7 +36,18 @@ def this_process() -> Owner:
 
 
 def proven_dead(owner: Owner) -> bool:
-    return owner.host == socket.gethostname() and owner.birth != "unknown" and _birth(owner.pid) != owner.birth
+    if owner.host != _host() or owner.birth == _HIDDEN:
+        return False
+    return _birth(owner.pid) not in {owner.birth, _HIDDEN}
+
+
+@cache
+def _host() -> str:
+    """This machine, and on Linux the namespace in which process numbers mean something."""
+    try:
+        return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _birth(pid: int) -> str | None:
@@ -43,9 +57,22 @@ def _birth(pid: int) -> str | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return _HIDDEN if _answers(pid) else None
+    except PermissionError:
+        return _HIDDEN
     state, start_ticks = fields[0], fields[19]
     return None if state in "ZX" else f"{_boot()}/{start_ticks}"
+
+
+def _answers(pid: int) -> bool:
+    """Whether there is such a process, even where /proc does not show those of others."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 @cache

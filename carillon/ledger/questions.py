@@ -65,8 +65,11 @@ class Around:
 
 
 def needs_person() -> ColumnElement[bool]:
+    """Held, with an open alarm, or turned away with its creator, which is stopped."""
     open_alarm = exists().where(alarms.c.broadcast_id == broadcasts.c.id, alarms.c.cleared_at.is_(None))
-    return or_(broadcasts.c.state == State.HELD, open_alarm)
+    stopped = exists().where(creators.c.id == broadcasts.c.creator_id, creators.c.stopped_at.is_not(None))
+    waits = and_(broadcasts.c.state == State.PLANNED, broadcasts.c.waiting_for == "creator", stopped)
+    return or_(broadcasts.c.state == State.HELD, open_alarm, waits)
 
 
 def wait_of(row: Row[Any], around: Around) -> Wait | None:
@@ -79,12 +82,12 @@ def wait_of(row: Row[Any], around: Around) -> Wait | None:
     own = Wait(row.waiting_for, row.not_before) if row.not_before and row.not_before > now else None
     if own and own.cause in _OF_ITS_OWN:
         return own
-    first = around.first_active.get(row.campaign)
+    first = around.first_active.get(row.campaign) if row.kind != "send" else None
     if first is not None and first < row.due_at:
         return Wait("overlap")
     standing = around.standing.wait(row.campaign)
     if standing is None and around.standing.free <= around.queued:
-        return Wait("limit", around.standing.frees_next)
+        return Wait("limit", around.standing.more_at)
     return standing or own
 
 

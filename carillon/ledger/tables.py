@@ -95,7 +95,8 @@ class Broadcast(SQLModel, table=True):
         UniqueConstraint("creator_id", "platform_message_id"),
         Index("ix_broadcast_account", "creator_id", "state", "due_at"),
         Index("ix_broadcast_pair", "campaign", "creator_id", "day"),
-        Index("ix_broadcast_same", "creator_id", "content_digest"),
+        Index("ix_broadcast_overlap", "creator_id", "campaign", "state", "due_at"),
+        Index("ix_broadcast_same", "creator_id", "content_digest", "state_since"),
         Index("ix_broadcast_expiry", "state", "expires_at"),
         Index("ix_broadcast_due", "due_at"),
     )
@@ -196,6 +197,8 @@ class Alarm(SQLModel, table=True):
             sqlite_where=text("cleared_at IS NULL"),
             postgresql_where=text("cleared_at IS NULL"),
         ),
+        Index("ix_alarm_cleared", "cleared_at"),
+        Index("ix_alarm_told", "told_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)

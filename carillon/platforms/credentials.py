@@ -5,7 +5,12 @@ import stat
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 _LONGEST = 65_536
+_TOLD: set[Path] = set()
 
 
 class CredentialError(Exception):
@@ -47,8 +52,11 @@ def _file(reference: str, path: Path) -> str:
 def _require_private(reference: str, path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise CredentialError(f"{reference}: not a file; name a file that holds the key alone")
-    if mode & 0o027:  # its group may read it, as services' credentials are often mounted
-        raise CredentialError(f"{reference}: others may read or change it; run chmod 600 {path}")
+    if mode & 0o022:
+        raise CredentialError(f"{reference}: others may change it; run chmod 600 {path}")
+    if mode & 0o004 and path not in _TOLD:  # services' credentials are often mounted so: said once, not refused
+        _TOLD.add(path)
+        log.warning("a key file can be read by every user of this machine; run chmod 600 on it", file=str(path))
 
 
 def _usable(reference: str, secret: str) -> str:

@@ -25,10 +25,10 @@ def at(minutes: float) -> datetime:
     ("limit", "ended", "free", "next_at"),
     [
         (3, [], 3, None),
-        (3, [-10], 2, None),
+        (3, [-10], 2, 50),
         (3, [-10, -20, -30], 0, 30),
         (3, [-30, -10, -20], 0, 30),
-        (3, [-60, -20, -30], 1, None),
+        (3, [-60, -20, -30], 1, 30),
         (3, [-59, -20, -30], 0, 1),
         (3, [-61, -600, -6000], 3, None),
         (3, [1, -20, -30], 0, 30),
@@ -59,13 +59,13 @@ def test_free_slots(limit: int, ended: Sequence[float], free: int, next_at: floa
     limit=st.integers(1, 12),
     ended=st.lists(st.integers(-7200, 30), max_size=40),
 )
-def test_when_the_next_slot_frees_one_is_free_and_not_a_moment_earlier(limit: int, ended: list[int]) -> None:
+def test_one_slot_more_is_free_when_it_is_said_and_not_a_moment_earlier(limit: int, ended: list[int]) -> None:
     ends = [NOON + timedelta(seconds=seconds) for seconds in ended]
-    free, next_at = free_slots(limit, HOUR, ends, NOON)
-    assert (free == 0) == (next_at is not None)
-    if next_at is not None:
-        assert free_slots(limit, HOUR, ends, next_at)[0] > 0
-        assert free_slots(limit, HOUR, ends, next_at - timedelta(microseconds=1))[0] == 0
+    free, more_at = free_slots(limit, HOUR, ends, NOON)
+    assert (free == limit) == (more_at is None)
+    if more_at is not None:
+        assert free_slots(limit, HOUR, ends, more_at)[0] > free
+        assert free_slots(limit, HOUR, ends, more_at - timedelta(microseconds=1))[0] == free
 
 
 def account(**values: object) -> Any:
@@ -205,10 +205,6 @@ def test_better_counts_exactly_those_before_it(ledger: Ledger, queue: list[int])
         ({"state": "planned", "not_before": at(1)}, False),
         ({"state": "planned", "not_before": at(0)}, True),
         ({"state": "planned", "expires_at": at(0)}, False),
-        ({"state": "planned", "waiting_for": "overlap"}, False),
-        ({"state": "planned", "waiting_for": "approval"}, False),
-        ({"state": "planned", "waiting_for": "canary"}, False),
-        ({"state": "planned", "waiting_for": None}, True),
     ],
 )
 def test_who_could_go_now_stands_before_the_others(ledger: Ledger, values: dict[str, Any], counts: bool) -> None:
@@ -217,5 +213,20 @@ def test_who_could_go_now_stands_before_the_others(ledger: Ledger, values: dict[
     last = add_broadcast(ledger, luna, "last", state="queued", **same)
     add_broadcast(ledger, luna, "first", **{**same, "priority": 1, **values})
     add_broadcast(ledger, mia, "elsewhere", **{**same, "priority": 9})
+    with ledger.write() as connection:
+        assert better(connection, broadcast(ledger, last), NOON, ()) == counts
+
+
+@pytest.mark.parametrize(
+    ("state", "overlap", "counts"),
+    [("sending", "queue", False), ("unknown", "queue", False), ("sent", "queue", True), ("held", "queue", True)],
+)
+def test_one_that_waits_for_its_previous_one_stands_before_nobody(
+    ledger: Ledger, state: str, overlap: str, counts: bool
+) -> None:
+    luna = add_creator(ledger)
+    add_broadcast(ledger, luna, "drop", state=state, due_at=at(-9), expires_at=at(60))
+    add_broadcast(ledger, luna, "drop", state="planned", priority=9, overlap=overlap, due_at=at(-1), expires_at=at(60))
+    last = add_broadcast(ledger, luna, "last", due_at=at(-1), expires_at=at(60))
     with ledger.write() as connection:
         assert better(connection, broadcast(ledger, last), NOON, ()) == counts

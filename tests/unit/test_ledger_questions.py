@@ -39,15 +39,21 @@ KEYS = [
 
 
 def row(**values: Any) -> Any:
-    known = {"state": "planned", "due_at": NOW, "waiting_for": "time", "not_before": None, "campaign": "drop"}
+    known = {
+        "kind": "cron",
+        "state": "planned",
+        "due_at": NOW,
+        "waiting_for": "time",
+        "not_before": None,
+        "campaign": "drop",
+    }
     return SimpleNamespace(**{**known, **values})
 
 
 def around(
     blocked: Wait | None = None, free: int = 1, queued: int = 0, first: datetime = NOW, paused: str = ""
 ) -> Around:
-    frees_next = None if free else LATER
-    standing = Standing(NOW, blocked, free, frees_next, 1, frozenset({paused} if paused else ()))
+    standing = Standing(NOW, blocked, free, LATER, 1, frozenset({paused} if paused else ()))
     return Around(standing, queued, {"drop": first})
 
 
@@ -63,9 +69,10 @@ def around(
         (row(), around(paused="drop"), Wait("pause")),
         (row(), around(paused="other"), None),
         (row(), around(free=0), Wait("limit", LATER)),
-        (row(), around(free=1, queued=1), Wait("limit")),
+        (row(), around(free=1, queued=1), Wait("limit", LATER)),
         (row(), around(free=2, queued=1), None),
         (row(), around(first=NOW - timedelta(seconds=1)), Wait("overlap")),
+        (row(kind="send"), around(first=NOW - timedelta(seconds=1)), None),
         (row(), around(Wait("pause"), first=NOW - timedelta(seconds=1)), Wait("overlap")),
         (row(waiting_for="retry", not_before=LATER), around(Wait("pause")), Wait("retry", LATER)),
         (row(waiting_for="media", not_before=LATER), around(), Wait("media", LATER)),

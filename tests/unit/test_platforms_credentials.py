@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 
 from carillon.platforms import credentials
 from carillon.platforms.credentials import CredentialError
@@ -45,9 +46,9 @@ def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         credentials.read("env:LUNA_KEY")
 
 
-@pytest.mark.parametrize("mode", [0o604, 0o644, 0o666, 0o620, 0o601])
-def test_a_file_that_others_may_read(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(CredentialError, match="others may read or change it; run chmod 600") as error:
+@pytest.mark.parametrize("mode", [0o602, 0o622, 0o666, 0o620])
+def test_a_file_that_others_may_change(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(CredentialError, match="others may change it; run chmod 600") as error:
         credentials.read(keep(tmp_path / "key", b"5ecret", mode))
     assert "5ecret" not in str(error.value)
 
@@ -75,3 +76,11 @@ def test_what_is_no_reference_is_not_repeated(reference: str) -> None:
 def test_a_digest_tells_keys_apart_without_keeping_them() -> None:
     assert credentials.digest("5ecret") == credentials.digest("5ecret") != credentials.digest("5ecret2")
     assert "5ecret" not in credentials.digest("5ecret")
+
+
+def test_a_file_that_everybody_may_read_is_told_of_once(tmp_path: Path) -> None:
+    reference = keep(tmp_path / "key", b"5ecret", 0o644)
+    with structlog.testing.capture_logs() as told:
+        assert credentials.read(reference) == credentials.read(reference) == "5ecret"
+    assert [entry["file"] for entry in told] == [str(tmp_path / "key")]
+    assert "5ecret" not in str(told)

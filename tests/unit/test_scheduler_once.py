@@ -25,8 +25,8 @@ SOON, AGO = timedelta(hours=1), timedelta(minutes=1)
         ({}, [{"campaign": "other"}], "planned"),  # older, and a single slot
         ({"priority": 1}, [{"campaign": "other"}], "queued"),
         ({}, [{"campaign": "other", "state": "queued"}], "planned"),
-        ({}, [{"campaign": "own", "state": "sending"}], "planned"),
-        ({"overlap": "skip"}, [{"campaign": "own", "state": "sending"}], "skipped"),
+        ({}, [{"campaign": "own", "state": "sending"}], "queued"),  # a person's own waits for no other
+        ({"overlap": "skip"}, [{"campaign": "own", "state": "sending"}], "queued"),
         ({"overlap": "skip"}, [{"campaign": "other", "priority": -1}], "queued"),
         ({"expires_at": clock.now() - AGO}, [], "expired"),
         ({"waiting_for": "retry", "not_before": clock.now() + SOON}, [], "planned"),

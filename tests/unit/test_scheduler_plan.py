@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from carillon import clock
 from carillon.campaigns.catalogue import Catalogue
+from carillon.campaigns.load import reload
+from carillon.ledger import decisions
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import beats, broadcasts, catalogues, creators, cursors, events
-from scheduler.missed import beat, catch_up
+from carillon.ledger.tables import beats, broadcasts, catalogues, creators, cursors, events, pauses
+from scheduler.missed import beat, catch_up, gap
 from scheduler.plan import plan
 from scheduler.publish import NothingInForceError, Publisher
 from scheduler.release import release
@@ -221,8 +224,6 @@ def test_withdrawn_campaigns_are_cancelled(ledger: Ledger, declare: Declare, edi
 
 
 def test_a_persons_cancel_stands(ledger: Ledger, declare: Declare) -> None:
-    from carillon.ledger import decisions
-
     two = one(at(later(hours=1)), "two")
     declare(HEAD + one(at(later(hours=1))) + two)
     mine = rows(ledger, campaign="one")[0].id
@@ -291,9 +292,9 @@ def outage(ledger: Ledger, began: datetime) -> tuple[datetime, datetime]:
     with ledger.write() as connection:
         connection.execute(insert(beats).values(process="dead", role="scheduler", at=began))
         connection.execute(update(cursors).values(since=began, planned_until=began))
-    gap = beat(ledger, "scheduler test")
-    assert gap is not None
-    return gap
+    missed = gap(ledger)
+    assert missed is not None
+    return missed
 
 
 @pytest.mark.parametrize(
@@ -316,9 +317,10 @@ def test_what_was_missed_is_caught_up_by_its_rule(
     began = clock.now() - timedelta(minutes=38)
     with ledger.write() as connection:
         connection.execute(insert(beats).values(process="dead", role="scheduler", at=began))
-    gap = beat(ledger, "scheduler test")
-    assert gap is not None
-    catch_up(ledger, publisher.catalogue, gap, "scheduler test")
+    missed = gap(ledger)
+    assert missed is not None
+    catch_up(ledger, publisher.catalogue, missed, "scheduler test")
+    catch_up(ledger, publisher.catalogue, missed, "scheduler test")
     assert [row.state for row in rows(ledger) if row.due_at <= clock.now()] == states
     skipped = rows(ledger, state="skipped")
     assert all(row.reason.startswith("missed_window") for row in skipped)
@@ -329,8 +331,8 @@ def test_an_outage_that_outlasts_the_plan_leaves_a_hundred_rows_and_a_count(ledg
     assert publisher.catalogue is not None
     with ledger.write() as connection:
         connection.execute(broadcasts.delete())
-    gap = outage(ledger, clock.now() - timedelta(minutes=500))
-    catch_up(ledger, publisher.catalogue, gap, "scheduler test")
+    missed = outage(ledger, clock.now() - timedelta(minutes=500))
+    catch_up(ledger, publisher.catalogue, missed, "scheduler test")
     assert len(rows(ledger, state="skipped")) == 100
     with ledger.read() as session:
         told = session.scalars(select(events.c.why).where(events.c.broadcast_id.is_(None))).all()
@@ -339,8 +341,11 @@ def test_an_outage_that_outlasts_the_plan_leaves_a_hundred_rows_and_a_count(ledg
 
 
 def test_a_scheduler_that_beats_misses_nothing(ledger: Ledger) -> None:
-    assert beat(ledger, "scheduler test") is None
-    assert beat(ledger, "another") is None
+    assert gap(ledger) is None
+    beat(ledger, "scheduler test")
+    beat(ledger, "scheduler test")
+    beat(ledger, "another")
+    assert gap(ledger) is None
 
 
 def test_what_waits_for_a_retry_is_not_missing(ledger: Ledger, declare: Declare) -> None:
@@ -348,8 +353,8 @@ def test_what_waits_for_a_retry_is_not_missing(ledger: Ledger, declare: Declare)
     assert publisher.catalogue is not None
     with ledger.write() as connection:
         connection.execute(update(broadcasts).values(waiting_for="retry", attempts=1))
-    gap = outage(ledger, clock.now() - timedelta(minutes=30))
-    catch_up(ledger, publisher.catalogue, gap, "scheduler test")
+    missed = outage(ledger, clock.now() - timedelta(minutes=30))
+    catch_up(ledger, publisher.catalogue, missed, "scheduler test")
     assert standing(ledger) == [("planned", "")]
 
 
@@ -366,3 +371,54 @@ def test_a_renamed_campaign_is_held_at_release_too(ledger: Ledger, declare: Decl
     release(ledger, broker, publisher.catalogue.campaigns.keys(), "scheduler test")
     assert [row.state for row in rows(ledger, campaign="uno")] == ["held"]
     broker.close()
+
+
+def test_an_edit_that_meets_a_fault_of_the_database_is_taken_up_at_the_next_look(
+    ledger: Ledger, declare: Declare, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = declare(HEAD + one("{every: 6h}"))
+    file.write_text(HEAD + one("{every: 6h}", text="After"))
+    publisher.look()
+    with monkeypatch.context() as broken:
+        broken.setattr("scheduler.publish.put_in_force", failing)
+        with pytest.raises(OperationalError):
+            publisher.look()
+    assert publisher.look()
+    assert publisher.generation == 2
+
+
+def failing(*_: object) -> None:
+    raise OperationalError("", {}, Exception("gone for a moment"))
+
+
+def test_of_two_that_publish_at_once_the_second_comes_after(ledger: Ledger, declare: Declare, file: Path) -> None:
+    declare(HEAD + one("{every: 6h}"))
+    mine, other = (Publisher(ledger, file, frozenset(), "scheduler test") for _ in range(2))
+    mine.start()
+    other.start()
+    for publisher, text in ((mine, "Mine"), (other, "Other")):
+        file.write_text(HEAD + one("{every: 6h}", text=text))
+        loaded = reload(file, publisher.catalogue)
+        assert loaded.catalogue
+        publisher._publish(loaded.catalogue)
+    assert (mine.generation, other.generation) == (2, 3)
+
+
+def test_the_reference_to_a_key_may_move_without_a_second_send(ledger: Ledger, declare: Declare) -> None:
+    soon = at(later(seconds=-1))
+    declare(HEAD + one(soon))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="sent", waiting_for=None))
+    declare(HEAD.replace("env:K", '"file:bea.key"') + one(soon))
+    assert standing(ledger) == [("sent", "")]
+    with ledger.read() as session:
+        accounts = session.execute(select(creators)).all()
+    assert [row.account.endswith("bea.key") for row in accounts] == [True]
+
+
+def test_a_pause_follows_the_account_when_its_creator_is_renamed(ledger: Ledger, declare: Declare) -> None:
+    declare(HEAD + one("{every: 6h}"))
+    decisions.pause(ledger, "creator", "bea", "person:ada", None)
+    declare(HEAD.replace("bea:", "beatrix:") + one("{every: 6h}", creator="beatrix"))
+    with ledger.read() as session:
+        assert session.scalars(select(pauses.c.target)).all() == ["beatrix"]

@@ -15,10 +15,10 @@ from carillon.handoff import broker as brokers
 from carillon.ledger import decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.owners import this_process
-from carillon.ledger.tables import alarms, attempts, broadcasts, creators
+from carillon.ledger.tables import alarms, attempts, broadcasts, creators, slots
 from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from scheduler.release import next_wake, release
-from scheduler.rescue import rescue
+from scheduler.rescue import Reminders, rescue
 from scheduler.sweep import expire, sweep, sweep_all
 from scheduler.watch import watch
 
@@ -69,12 +69,32 @@ def test_as_many_as_there_are_slots_in_the_limits_order(ledger: Ledger, broker: 
     assert free(ledger, broker) == []
 
 
+def test_a_slot_that_frees_while_another_is_under_way_wakes_the_head(ledger: Ledger, broker: StubBroker) -> None:
+    creator_id = add_creator(ledger, limit_count=2, limit_seconds=60)
+    frees = clock.now() + timedelta(seconds=20)
+    add_slot(ledger, creator_id, ended_at=frees - timedelta(seconds=60))
+    for n in range(2):
+        due(ledger, creator_id, f"c{n}")
+    assert len(free(ledger, broker)) == 1, "one slot is free, and one broadcast takes it"
+    assert creator(ledger, creator_id).wake_at == frees, "not only when that one is recorded"
+
+
+def test_a_persons_own_send_waits_for_no_other(ledger: Ledger, broker: StubBroker) -> None:
+    creator_id = add_creator(ledger)
+    add_broadcast(ledger, creator_id, "drop", due_at=ago(minutes=2), state="sending")
+    own = due(ledger, creator_id, "drop", kind="send")
+    assert free(ledger, broker) == [own]
+
+
 def test_nothing_goes_before_it_is_due(ledger: Ledger, broker: StubBroker) -> None:
     creator_id = add_creator(ledger)
     later = clock.now() + timedelta(minutes=1)
-    id_ = due(ledger, creator_id, "later", due_at=later)
+    due(ledger, creator_id, "later", due_at=later)
     assert free(ledger, broker) == []
-    assert next_wake(ledger) == broadcast(ledger, id_).due_at
+    assert creator(ledger, creator_id).wake_at == later
+    wait = next_wake(ledger)
+    assert wait is not None
+    assert timedelta(seconds=50) < wait <= timedelta(minutes=1)
 
 
 def test_a_retry_wakes_its_account_when_it_may_go(ledger: Ledger, broker: StubBroker) -> None:
@@ -82,7 +102,7 @@ def test_a_retry_wakes_its_account_when_it_may_go(ledger: Ledger, broker: StubBr
     later = clock.now() + timedelta(seconds=30)
     due(ledger, creator_id, "retry", waiting_for="retry", not_before=later)
     assert free(ledger, broker) == []
-    assert next_wake(ledger) == later
+    assert creator(ledger, creator_id).wake_at == later
 
 
 @pytest.mark.parametrize(
@@ -235,7 +255,7 @@ def add_attempt(ledger: Ledger, broadcast_id: int, lease: timedelta, **values: A
 def test_rescue(ledger: Ledger, broker: StubBroker, lease: int, values: dict[str, Any], state: str) -> None:
     id_ = add_broadcast(ledger, add_creator(ledger), "drop", state="sending", attempts=1)
     add_attempt(ledger, id_, timedelta(seconds=lease), **values)
-    rescue(ledger, broker, "scheduler test")
+    rescue(ledger, broker, Reminders(), "scheduler test")
     assert broadcast(ledger, id_).state == state
     assert orders(broker) == ([("reconcile", id_)] if state == "unknown" else [])
 
@@ -274,6 +294,15 @@ def test_past_due_with_nothing_to_wait_for_raises_an_alarm(ledger: Ledger, held:
 def open_alarms(ledger: Ledger) -> list[str]:
     with ledger.read() as session:
         return list(session.scalars(select(alarms.c.cause).where(alarms.c.cleared_at.is_(None))))
+
+
+def add_slot(ledger: Ledger, creator_id: int, ended_at: datetime) -> None:
+    earlier = add_broadcast(ledger, creator_id, "earlier", state="sent", attempts=1)
+    add_attempt(ledger, earlier, timedelta(0))
+    with ledger.write() as connection:
+        attempt_id = connection.scalar(select(attempts.c.id).where(attempts.c.broadcast_id == earlier))
+        row = {"attempt_id": attempt_id, "creator_id": creator_id, "taken_at": ended_at, "ended_at": ended_at}
+        connection.execute(insert(slots).values(row))
 
 
 def make_late(ledger: Ledger, broadcast_id: int) -> None:

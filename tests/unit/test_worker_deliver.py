@@ -13,12 +13,17 @@ from carillon import clock
 from carillon.ledger import accounts, decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import alarms, attempts, broadcasts, events, slots
+from carillon.platforms import errors
 from carillon.platforms.client import Client
+from carillon.platforms.contract import Receipt
 from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from standins import Reply, Seen, StandIn, accepting
+from worker.claim import Claim, claim
 from worker.deliver import deliver, prepare
 from worker.means import Means
 from worker.recheck import recheck
+from worker.record import record
+from worker.verdict import accepted, turned_away
 
 LISTS = [{"id": "subscribers", "name": "Subscribers", "count": 3}]
 
@@ -376,3 +381,55 @@ def test_resolve_is_refused_while_the_attempt_is_open(ledger: Ledger, means: Mea
     row = broadcast(ledger, id_)
     assert (row.state, row.due_at <= clock.now()) == ("planned", True)
     assert live_slots(ledger) == 0, "a person said that it was not sent"
+
+
+def test_an_older_attempt_never_moves_what_a_newer_one_sends(
+    ledger: Ledger, means: Means, luna: int, told: Told
+) -> None:
+    """Frozen past its lease, given up, resolved as not sent, claimed again, and then it wakes up."""
+    id_ = add_broadcast(ledger, luna)
+    first = claim(means, broadcast(ledger, id_), "d")
+    assert isinstance(first, Claim)
+    read_before = broadcast(ledger, id_)
+    hand_back(ledger, id_, "queued")
+    second = claim(means, broadcast(ledger, id_), "d")
+    assert isinstance(second, Claim)
+    stale = turned_away(errors.LeaseOver("woke up too late"), 0, 0)
+    record(means, read_before, first, stale, 0, "digest")
+    assert broadcast(ledger, id_).state == "sending", "the newer attempt is on the wire"
+    record(means, broadcast(ledger, id_), second, accepted(Receipt("mm_2", 1)), 0, "digest")
+    assert broadcast(ledger, id_).state == "sent"
+
+
+@pytest.mark.parametrize("state", ["planned", "queued"])
+def test_accepted_after_a_person_said_not_sent_is_held_and_counts(
+    ledger: Ledger, means: Means, luna: int, state: str
+) -> None:
+    id_ = add_broadcast(ledger, luna)
+    first = claim(means, broadcast(ledger, id_), "d")
+    assert isinstance(first, Claim)
+    read_before = broadcast(ledger, id_)
+    hand_back(ledger, id_, state)
+    with ledger.write() as connection:
+        connection.execute(slots.delete())
+    record(means, read_before, first, accepted(Receipt("mm_1", 1)), 0, "digest")
+    row = broadcast(ledger, id_)
+    assert (row.state, row.reason.split(":")[0]) == ("held", "unknown_outcome")
+    assert live_slots(ledger) == 1
+    assert open_causes(ledger) == [f"late:{id_}"]
+
+
+def hand_back(ledger: Ledger, broadcast_id: int, state: str) -> None:
+    """As `resolve --not-sent` and the scheduler do."""
+    with ledger.write() as connection:
+        waiting_for = "time" if state == "planned" else None
+        this_one = update(broadcasts).where(broadcasts.c.id == broadcast_id)
+        connection.execute(this_one.values(state=state, waiting_for=waiting_for, version=broadcasts.c.version + 2))
+
+
+def test_nothing_is_claimed_once_stopping(ledger: Ledger, means: Means, luna: int, platform: StandIn) -> None:
+    id_ = add_broadcast(ledger, luna)
+    means.stopping.set()
+    deliver(means, id_)
+    assert broadcast(ledger, id_).state == "queued", "it is handed off again"
+    assert posts(platform) == 0

@@ -105,8 +105,9 @@ def upgrade() -> None:
     op.create_index("ix_broadcast_account", "broadcast", ["creator_id", "state", "due_at"], unique=False)
     op.create_index("ix_broadcast_due", "broadcast", ["due_at"], unique=False)
     op.create_index("ix_broadcast_expiry", "broadcast", ["state", "expires_at"], unique=False)
+    op.create_index("ix_broadcast_overlap", "broadcast", ["creator_id", "campaign", "state", "due_at"], unique=False)
     op.create_index("ix_broadcast_pair", "broadcast", ["campaign", "creator_id", "day"], unique=False)
-    op.create_index("ix_broadcast_same", "broadcast", ["creator_id", "content_digest"], unique=False)
+    op.create_index("ix_broadcast_same", "broadcast", ["creator_id", "content_digest", "state_since"], unique=False)
     op.create_table(
         "cursor",
         sa.Column("campaign", sa.String(), nullable=False),
@@ -132,6 +133,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["creator_id"], ["creator.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("ix_alarm_cleared", "alarm", ["cleared_at"], unique=False)
     op.create_index(
         "ix_alarm_open",
         "alarm",
@@ -140,6 +142,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("cleared_at IS NULL"),
         postgresql_where=sa.text("cleared_at IS NULL"),
     )
+    op.create_index("ix_alarm_told", "alarm", ["told_at"], unique=False)
     op.create_table(
         "attempt",
         sa.Column("id", BigId, nullable=False),
