@@ -106,7 +106,7 @@ class Catalogue:
     @cached_property
     def creators(self) -> Mapping[str, Creator]:
         resolved = (creators.resolve(declared, self._folder) for declared in self._folder.creators.values())
-        return MappingProxyType({creator.key: creator for creator in resolved if creator is not None})
+        return MappingProxyType({creator.key: creator for creator in resolved})
 
     @cached_property
     def campaigns(self) -> Mapping[str, CampaignSummary]:

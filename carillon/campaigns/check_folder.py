@@ -35,7 +35,7 @@ def _check_names(folder: Folder, report: Report) -> None:
 
 def _check_groups(folder: Folder, report: Report) -> None:
     for group in folder.groups.values():
-        for index, creator in enumerate(group.shape):
+        for index, creator in group.file.items(("groups", group.name), group.shape):
             if creator not in folder.creators and not folder.is_broken("creators", creator):
                 message = f"there is no creator `{creator}`{nearest(creator, list(folder.creators))}"
                 report.add(group.file.at_value(("groups", group.name, index), "error", message))
@@ -65,8 +65,7 @@ def _check_creator(
 
 
 def _missing_credentials(declared: Declared[CreatorShape], folder: Folder) -> Finding | None:
-    platform = declared.shape.platform
-    if creators.own(declared, folder, "credentials") is not None or folder.is_broken("platforms", platform):
+    if creators.own(declared, folder, "credentials") is not None or creators.lost(declared, folder, "credentials"):
         return None
     message = "`credentials` is missing: write env:NAME or file:PATH, here or under `platforms`"
     return declared.file.at_key(("creators", declared.name), "error", message)
@@ -74,9 +73,10 @@ def _missing_credentials(declared: Declared[CreatorShape], folder: Folder) -> Fi
 
 def _account(declared: Declared[CreatorShape], limits: Limits) -> Finding | None:
     path, platform = ("creators", declared.name), declared.shape.platform
-    if limits.needs_account and declared.shape.account is None:
+    stands = declared.shape.account is not None or (*path, "account") in declared.file.broken
+    if limits.needs_account and not stands and not declared.file.lost((*path, "account")):
         return declared.file.at_key(path, "error", f"`account` is missing: {platform} needs it")
-    if not limits.takes_account and declared.shape.account is not None:
+    if not limits.takes_account and stands:
         message = f"{platform} takes no `account`: its key belongs to one account"
         return declared.file.at_key((*path, "account"), "error", message)
     return None
@@ -98,7 +98,8 @@ def _limit(
 def _quiet_zone(declared: Declared[CreatorShape], folder: Folder) -> Finding | None:
     zone = creators.own(declared, folder, "timezone") or declared.file.shape.defaults.timezone
     holder = creators.holder_of(declared, folder, "quiet_hours")
-    if zone is not None or holder is None:
+    lost = creators.lost(declared, folder, "timezone") or declared.file.lost(("defaults", "timezone"))
+    if zone is not None or lost or holder is None:
         return None
     message = "quiet hours need the creator's `timezone`"
     return declared.file.at_key(("creators", declared.name), "error", message)
@@ -108,13 +109,20 @@ def _check_accounts(folder: Folder, report: Report) -> None:
     seen: dict[tuple[str, str], Creator] = {}
     for declared in folder.creators.values():
         creator = creators.resolve(declared, folder)
-        if creator is None:
+        if not _account_known(declared, creator):
             continue
         other = seen.setdefault((creator.platform, creator.account), creator)
         if other is not creator:
             word = "account" if creator.account_id else "credentials"
             message = f"`{other.key}` has the same {word} on {creator.platform}: one account is one creator"
             report.add(_place_of_account(declared, word, message))
+
+
+def _account_known(declared: Declared[CreatorShape], creator: Creator) -> bool:
+    if creator.account_id is not None:
+        return True
+    lost = declared.file.lost(("creators", declared.name, "account"))
+    return bool(creator.credentials) and not lost and not PLATFORMS[creator.platform].limits.needs_account
 
 
 def _place_of_account(declared: Declared[CreatorShape], word: str, message: str) -> Finding:

@@ -3,8 +3,11 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from carillon.campaigns import creators
 from carillon.campaigns.catalogue import zone_of
 from carillon.campaigns.creators import Creator
+from carillon.campaigns.file import SourceFile
+from carillon.campaigns.folder import Folder
 from carillon.campaigns.layers import Given, Layers
 from carillon.campaigns.occurrences import occurrences
 from carillon.campaigns.report import CampaignReport
@@ -18,43 +21,72 @@ _KINDS = ("cron", "every", "at")
 _TICK = timedelta(microseconds=1)
 
 
-def check_schedule(layers: Layers, creator: Creator, now: datetime, report: CampaignReport) -> bool:
-    """Whether the campaign can be resolved for this creator."""
-    given = layers.find("schedule")
-    if given is None:
+def check_schedule(
+    layers: Layers, creator: Creator | None, folder: Folder, now: datetime, report: CampaignReport
+) -> None:
+    """Without a creator, what is wrong in any zone."""
+    if layers.missing("schedule"):
         report.campaign("`schedule` is missing")
-        return False
+    given, file = layers.find("schedule"), layers.campaign.file
+    if given is None:
+        return
+    zone = None if creator is None else _zone(layers, given, creator, folder, report)
+    forwards = _check_order(given.value, given.path, zone, creator, report)
+    if _one_kind(given, file, report) and forwards and creator is not None and zone is not None:
+        schedule = Schedule.of(given.value, zone, creator.away)
+        _check_times(schedule, given, file, creator, now, report)
+
+
+def _zone(layers: Layers, given: Given, creator: Creator, folder: Folder, report: CampaignReport) -> ZoneInfo | None:
+    """None where there is none, which is told, or where it was wrong."""
+    file = layers.campaign.file
+    if given.value.timezone is None:
+        of_creator = creator.timezone is None and creators.lost(folder.creators[creator.key], folder, "timezone")
+        if of_creator or file.lost((*given.path, "timezone")):
+            return None
     zone = zone_of(layers, creator)
-    if zone is None:
+    if zone is None and not file.lost(("defaults", "timezone")):
         words = "no time zone: give `timezone` to the schedule, to the creator or to `defaults`"
         report.campaign(words, creator.key)
-    if not _one_kind(given, report) or zone is None:
-        return False
-    schedule = Schedule.of(given.value, ZoneInfo(zone), creator.away)
-    _check_times(schedule, given, creator, now, report)
-    return True
+    return None if zone is None else ZoneInfo(zone)
 
 
-def _one_kind(given: Given, report: CampaignReport) -> bool:
+def _one_kind(given: Given, file: SourceFile, report: CampaignReport) -> bool:
+    """Whether there is one, and its value is right."""
     shape: ScheduleShape = given.value
-    kinds = [key for key in _KINDS if shape.given(key)]
-    if not kinds:
+    broken = [key for key in _KINDS if (*given.path, key) in file.broken]
+    kinds = [key for key in _KINDS if shape.given(key) or key in broken]
+    if not kinds and not any(file.lost((*given.path, key)) for key in _KINDS):
         report.value(given.path, "`schedule` needs one of cron, every and at")
     for second in report.in_order([(*given.path, kind) for kind in kinds])[1:]:
         report.key(second, f"`{second[-1]}` is one too many: a schedule has exactly one of cron, every and at")
-    return len(kinds) == 1
+    return len(kinds) == 1 and not broken
 
 
-def _check_times(schedule: Schedule, given: Given, creator: Creator, now: datetime, report: CampaignReport) -> None:
+def _check_order(
+    shape: ScheduleShape, path: tuple[str, ...], zone: ZoneInfo | None, creator: Creator | None, report: CampaignReport
+) -> bool:
+    """Whether the end is not before the start, as far as it can be known."""
+    if shape.start is None or shape.end is None or (zone is None and shape.start.local != shape.end.local):
+        return True
+    schedule = Schedule(zone or ZoneInfo("UTC"), start=shape.start, end=shape.end)
+    end = _end(schedule)
+    if end is None or end >= schedule.first:
+        return True
+    report.value((*path, "end"), "the end is before the start", creator.key if creator else None)
+    return False
+
+
+def _check_times(
+    schedule: Schedule, given: Given, file: SourceFile, creator: Creator, now: datetime, report: CampaignReport
+) -> None:
     if schedule.at is not None:
         _check_at(schedule, (*given.path, "at"), creator, now, report)
-    if schedule.start is None and schedule.end is None:
+    if (schedule.start is None and schedule.end is None) or file.lost((*given.path, "start")):
         return
     start = schedule.start.instant(schedule.zone) if schedule.start else None
     end = _end(schedule)
-    if start is not None and end is not None and end < start:
-        report.value((*given.path, "end"), "the end is before the start", creator.key)
-    elif end is not None and end < now:
+    if end is not None and end < now:
         report.warn((*given.path, "end"), f"this was over at {rfc3339(end)}: nothing is due any more", creator.key)
     elif not _ever_due(schedule, start or now, end or now):
         kind = next(key for key in _KINDS if given.value.given(key))

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from carillon.campaigns import creators
 from carillon.campaigns.creators import Creator
 from carillon.campaigns.drafts import scope
+from carillon.campaigns.folder import Folder
 from carillon.campaigns.layers import Given, Layers
 from carillon.campaigns.occurrences import Occurrence
 from carillon.campaigns.report import CampaignReport
@@ -16,7 +18,8 @@ _SAMPLES = 14  # two weeks of days, and as many numbers, show what a text says o
 _PLACEHOLDER = re.compile(r"(?<!\{)\{[A-Za-z][A-Za-z0-9_.]*\}(?!\})")
 
 
-def check_text(layers: Layers, creator: Creator, now: datetime, report: CampaignReport) -> None:
+def check_text(layers: Layers, creator: Creator | None, folder: Folder, now: datetime, report: CampaignReport) -> None:
+    """Without a creator, what is wrong for all of them."""
     given = layers.find("text")
     if given is None:
         return
@@ -27,6 +30,8 @@ def check_text(layers: Layers, creator: Creator, now: datetime, report: Campaign
         return
     if found := _PLACEHOLDER.search(given.value):
         report.warn(given.path, f"{found[0]} goes out as it stands: names are filled in where braces are double")
+    if creator is None or (not text.plain and creators.lost(folder.creators[creator.key], folder, "vars")):
+        return
     if not (text.plain and report.seen(given.path, creator.platform)):
         _check_rendered(text, given, layers.campaign.name, creator, now, report)
 

@@ -36,12 +36,10 @@ class Creator:
     line: int
 
 
-def resolve(declared: Declared[CreatorShape], folder: Folder) -> Creator | None:
-    """None if there are no credentials, which check tells."""
+def resolve(declared: Declared[CreatorShape], folder: Folder) -> Creator:
+    """Credentials are empty if there are none, which check tells."""
     shape = declared.shape
     credentials = _credentials(declared, folder)
-    if credentials is None:
-        return None
     timezone = own(declared, folder, "timezone")
     enabled = own(declared, folder, "enabled")
     return Creator(
@@ -70,17 +68,29 @@ def own(declared: Declared[CreatorShape], folder: Folder, key: str) -> Any:
 
 
 def holder_of(declared: Declared[CreatorShape], folder: Folder, key: str) -> Declared[Any] | None:
-    """Who says it: the creator's entry or the platform's."""
+    """Who says it: the creator's entry or the platform's; nobody where it was wrong."""
     if declared.shape.given(key):
         return declared
+    if lost(declared, folder, key):
+        return None
     platform = folder.platforms.get(declared.shape.platform)
     return platform if platform is not None and platform.shape.given(key) else None
 
 
-def _credentials(declared: Declared[CreatorShape], folder: Folder) -> str | None:
+def lost(declared: Declared[CreatorShape], folder: Folder, key: str) -> bool:
+    """Whether the creator's value of a key was wrong, or the platform's where the creator has none."""
+    if declared.shape.given(key) or declared.file.lost(("creators", declared.name, key)):
+        return not declared.shape.given(key)
+    path = ("platforms", declared.shape.platform, key)
+    platform = folder.platforms.get(declared.shape.platform)
+    files = folder.wrong if platform is None else (platform.file,)
+    return any(file.lost(path) for file in files)
+
+
+def _credentials(declared: Declared[CreatorShape], folder: Folder) -> str:
     holder = holder_of(declared, folder, "credentials")
     if holder is None:
-        return None
+        return ""
     reference: str = holder.shape.value("credentials")
     kind, _, path = reference.partition(":")
     if kind == "env":

@@ -3,16 +3,18 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from itertools import count
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from carillon.campaigns import places
 from carillon.campaigns.findings import Finding, Severity
 from carillon.campaigns.places import Place
+from carillon.campaigns.prune import Path, part, pruned
 from carillon.campaigns.readers import NAME_FORM
 from carillon.campaigns.shape import CampaignFile
 from carillon.campaigns.shape_errors import Fault, faults
@@ -20,18 +22,24 @@ from carillon.campaigns.yaml_bytes import SIZE_LIMIT, YamlError
 from carillon.campaigns.yaml_tree import parse
 
 SECTIONS = ("platforms", "creators", "groups", "audiences", "campaigns")
+Item = TypeVar("Item")
+_STUB = {"enabled": False, "except_creators": ["all"]}  # for nobody, whatever the defaults say
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """`shown` is the file as the user named it, `folder` absolute. What `broken` names was wrong and is left out."""
+    """`shown` is the file as the user named it, `folder` absolute.
+
+    What `broken` names was wrong and is left out; `meant` are the keys that unknown ones among it resemble.
+    """
 
     shown: str
     folder: str
     values: Mapping[str, Any]
     root: Place
     shape: CampaignFile
-    broken: frozenset[tuple[str, ...]] = frozenset()
+    broken: frozenset[Path] = frozenset()
+    meant: frozenset[Path] = frozenset()
 
     @property
     def name(self) -> str:
@@ -48,10 +56,27 @@ class SourceFile:
 
     def disabled(self, campaign: str) -> bool:
         """By the file's own words, whatever else is wrong with the campaign."""
-        return _disabled(self.values, campaign)
+        return ("campaigns", campaign, "enabled") not in self.broken and _disabled(self.values, campaign)
+
+    def lost(self, path: Path) -> bool:
+        """Whether something is wrong, and told already, that stood at `path` or was probably meant to."""
+        above = (path[:size] for size in range(1, len(path) + 1)) if self.broken else ()
+        return any(step in self.broken or step in self.meant for step in above)
+
+    def items(self, path: Path, values: Sequence[Item]) -> Iterator[tuple[int, Item]]:
+        """What is left of the list at `path`, each with its place in the file's own list."""
+        return zip((index for index in count() if (*path, index) not in self.broken), values, strict=False)
+
+    def broken_campaigns(self) -> set[str]:
+        """Those with something wrong inside."""
+        return {str(path[1]) for path in self.broken if path[0] == "campaigns" and len(path) > 1}
+
+    def is_stub(self, campaign: str) -> bool:
+        """Whether only the name is left of a campaign."""
+        return bool(self.values["campaigns"][campaign] == _STUB)
 
 
-def read_file(path: Path, shown: str) -> tuple[SourceFile | None, list[Finding]]:
+def read_file(path: FilePath, shown: str) -> tuple[SourceFile | None, list[Finding]]:
     """The file, without what is wrong in it; None if nothing of it can be read or it is empty."""
     try:
         values, root = parse(_bytes(path))
@@ -67,11 +92,12 @@ def restored(shown: str, folder: str, values: Mapping[str, Any], root: Place) ->
 
 
 def stubbed(file: SourceFile, campaigns: Set[str]) -> SourceFile:
-    """The same file with nothing but their names left of some disabled campaigns."""
+    """The same file with nothing but their names left of some disabled campaigns, and nothing else wrong."""
     if not campaigns:
         return file
-    stubs = {name: {"enabled": False} for name in campaigns}
-    return _with(file, {**file.values, "campaigns": {**file.values["campaigns"], **stubs}})
+    stubs = {name: _STUB for name in campaigns if name in file.shape.campaigns}
+    values = {**file.values, "campaigns": {**file.values["campaigns"], **stubs}}
+    return replace(_with(file, values), broken=frozenset(), meant=frozenset())
 
 
 def without(file: SourceFile, entries: Set[tuple[str, str]]) -> SourceFile:
@@ -87,7 +113,7 @@ def _with(file: SourceFile, values: Mapping[str, Any]) -> SourceFile:
     return replace(file, values=values, shape=CampaignFile.model_validate(values))
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: FilePath) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(descriptor, "rb") as stream:
@@ -114,21 +140,17 @@ def _shaped(file: SourceFile) -> tuple[SourceFile, list[Finding]]:
         return replace(file, shape=CampaignFile.model_validate(file.values)), []
     except ValidationError as error:
         found = faults(error)
-    broken = frozenset(_part(fault) for fault in found)
-    values = _without(file.values, broken)
-    findings = [_finding(file, fault) for fault in found]
-    return replace(file, values=values, shape=CampaignFile.model_validate(values), broken=broken), findings
-
-
-def _part(fault: Fault) -> tuple[str, ...]:
-    """What must be left out for the rest to be right: an entry of a section, or a key of the file."""
-    size = 2 if fault.path[0] in SECTIONS and len(fault.path) > 1 else 1
-    return tuple(str(step) for step in fault.path[:size])
+    parts = {part(file.values, fault.path) for fault in found}
+    lists = {path[:-1] for path in parts if isinstance(path[-1], int)}
+    meant = frozenset(fault.meant for fault in found if fault.meant)
+    findings = [_finding(file, fault) for fault in found if fault.lacks not in meant]
+    values = _without(file.values, parts)
+    shape = CampaignFile.model_validate(values)
+    return replace(file, values=values, shape=shape, broken=frozenset(parts | lists), meant=meant), findings
 
 
 def _finding(file: SourceFile, fault: Fault) -> Finding:
-    section, *entry = _part(fault)
-    harmless = section == "campaigns" and entry and file.disabled(entry[0])
+    harmless = fault.path[0] == "campaigns" and len(fault.path) > 1 and file.disabled(str(fault.path[1]))
     at = file.at_key if fault.at_key else file.at_value
     return at(fault.path, "warning" if harmless else "error", fault.message)
 
@@ -142,16 +164,11 @@ def _disabled(values: Mapping[str, Any], campaign: str) -> bool:
     return False
 
 
-def _without(values: Mapping[str, Any], broken: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """The same values without the broken parts; of a disabled campaign its name stays."""
-    kept = {key: dict(value) if key in SECTIONS and isinstance(value, dict) else value for key, value in values.items()}
-    for section, *entry in broken:
-        if not entry:
-            kept.pop(section, None)
-        elif section == "campaigns" and _disabled(values, entry[0]) and re.fullmatch(NAME_FORM, entry[0]):
-            kept[section][entry[0]] = {"enabled": False}
-        elif section in kept:
-            kept[section].pop(entry[0], None)
-    if ("defaults",) in broken:  # what a campaign lacks might stand there
-        kept.pop("campaigns", None)
+def _without(values: Mapping[str, Any], parts: Iterable[Path]) -> dict[str, Any]:
+    """The same values without the wrong parts; of a disabled campaign its name stays."""
+    kept: dict[str, Any] = pruned(values, parts)
+    for section, *entry in parts:
+        name = str(entry[0]) if len(entry) == 1 else ""
+        if section == "campaigns" and re.fullmatch(NAME_FORM, name) and _disabled(values, name):
+            kept["campaigns"][name] = _STUB
     return kept

@@ -53,12 +53,23 @@ class Folder:
             for name, shape in getattr(file.shape, section).items():
                 yield Declared(section, name, file, shape)
 
-    def any_broken(self, section: str) -> bool:
-        return any(part[0] == section for file in self.files for part in file.broken)
+    @cached_property
+    def wrong(self) -> tuple[SourceFile, ...]:
+        """The files that lost something."""
+        return tuple(file for file in self.files if file.broken)
+
+    def any_broken(self, *sections: str) -> bool:
+        """Whether whole entries were found wrong already."""
+        wrong = (part for file in self.wrong for part in (*file.broken, *file.meant))
+        return any(part[0] in sections and len(part) < 3 for part in wrong)
 
     def is_broken(self, section: str, name: str) -> bool:
         """Whether the entry stands in a file but was found wrong already."""
-        return any((section, name) in file.broken or (section,) in file.broken for file in self.files)
+        return any(file.lost((section, name)) for file in self.wrong)
+
+    def groups_known(self) -> bool:
+        """Whether all members of groups are creators."""
+        return all(name in self.creators for group in self.groups.values() for name in group.shape)
 
     def members(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """Creators by name, `group:NAME` or `all`, each once, in order; unknown ones are left out."""

@@ -87,7 +87,10 @@ def _checked(files: list[SourceFile], overridden: frozenset[str], now: datetime)
     report = check_rules(Folder(tuple(files)), overridden, now)
     if any_error(report.findings):
         return Loaded(None, report.sorted())
-    right = tuple(stubbed(file, {name for shown, name in report.faulty if shown == file.shown}) for file in files)
+    faulty = {file.shown: file.broken_campaigns() for file in files}
+    for shown, name in report.faulty:
+        faulty[shown].add(name)
+    right = tuple(stubbed(file, faulty[file.shown]) for file in files)
     return Loaded(Catalogue(Folder(right)), report.sorted())
 
 

@@ -53,6 +53,9 @@ class CampaignReport:
     def warn(self, path: Path, message: str, creator: str | None = None) -> None:
         self._tell(self._file.at_value(path, "warning", message), creator)
 
+    def warn_key(self, path: Path, message: str) -> None:
+        self._tell(self._file.at_key(path, "warning", message), None)
+
     def forecast(self, severity: Severity, message: str) -> None:
         self._report.add(self._file.at_key(("campaigns", self._campaign), severity, message))
 

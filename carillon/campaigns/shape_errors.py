@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from carillon.campaigns import shape
+from carillon.campaigns.prune import Path
 from carillon.campaigns.readers import kind
 
 _LATER = {"approval", "canary", "variants", "repeat_guard", "audience_cap"}
@@ -28,11 +29,16 @@ _INSIDE: dict[str, type[BaseModel]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """`path` leads through the file's own keys; `at_key` says that the last key is wrong, not its value."""
+    """`path` leads through the file's own keys; `at_key` says that the last key is wrong, not its value.
 
-    path: tuple[str | int, ...]
+    `meant` is the key that an unknown one was probably meant to be, `lacks` one that is missing.
+    """
+
+    path: Path
     at_key: bool
     message: str
+    meant: Path | None = None
+    lacks: Path | None = None
 
 
 def faults(error: ValidationError) -> list[Fault]:
@@ -46,7 +52,7 @@ def faults(error: ValidationError) -> list[Fault]:
     ]
 
 
-def _path(detail: ErrorDetails) -> tuple[str | int, ...]:
+def _path(detail: ErrorDetails) -> Path:
     loc = detail["loc"][:-1] if _names_key(detail) else detail["loc"]
     return tuple(step for step in loc if not str(step).startswith(shape.BRANCH))
 
@@ -56,15 +62,17 @@ def _names_key(detail: ErrorDetails) -> bool:
     return detail["loc"][-1:] == ("[key]",) and detail["type"] == "value_error"
 
 
-def _deeper(path: tuple[str | int, ...], paths: list[tuple[str | int, ...]]) -> bool:
+def _deeper(path: Path, paths: list[Path]) -> bool:
     return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
 
 
-def _fault(detail: ErrorDetails, path: tuple[str | int, ...]) -> Fault:
+def _fault(detail: ErrorDetails, path: Path) -> Fault:
     if detail["type"] == "extra_forbidden":
-        return Fault(path, True, unknown_key(str(path[-1]), _model(path[:-1])))
+        key, model = str(path[-1]), _model(path[:-1])
+        meant = _meant(key, model)
+        return Fault(path, True, unknown_key(key, model), meant=(*path[:-1], meant) if meant else None)
     if detail["type"] == "missing":
-        return Fault(path[:-1], True, f"`{path[-1]}` is missing")
+        return Fault(path[:-1], True, f"`{path[-1]}` is missing", lacks=path)
     return Fault(path, _names_key(detail), _words(detail))
 
 
@@ -83,15 +91,29 @@ def _words(detail: ErrorDetails) -> str:
 
 def unknown_key(key: str, model: type[BaseModel]) -> str:
     """A sentence on a key that `model` does not have, with the nearest that it has."""
-    known = [field.alias or name for name, field in model.model_fields.items()]
     if key in _LATER:
         return f"`{key}` comes later; this version of Carillon does not know it"
-    if issubclass(model, shape.Variant) and key in shape.Schedule.model_fields:
+    if _of_schedule(key, model):
         return f"`{key}` belongs under `schedule`"
-    near = get_close_matches(key, known, 1)
-    return f"`{key}` is not a key here" + (
-        f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
-    )
+    near = _meant(key, model)
+    hint = f"did you mean `{near}`?" if near else f"known are {', '.join(_keys(model))}"
+    return f"`{key}` is not a key here; {hint}"
+
+
+def _meant(key: str, model: type[BaseModel]) -> str | None:
+    """The key of `model` that an unknown one stands for, if any is near."""
+    if _of_schedule(key, model):
+        return "schedule"
+    near = [] if key in _LATER else get_close_matches(key, _keys(model), 1)
+    return near[0] if near else None
+
+
+def _of_schedule(key: str, model: type[BaseModel]) -> bool:
+    return issubclass(model, shape.Variant) and key in shape.Schedule.model_fields
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model(path: Sequence[str | int]) -> type[BaseModel]:

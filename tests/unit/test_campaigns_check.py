@@ -118,7 +118,7 @@ SHAPES = [
     (campaign(expires_after="▶0s"), "at least 1s"),
     (campaign(labels="▶ppv"), "a list"),
     (campaign(media="▶[]"), "at least one"),
-    (campaign(users="[▶'a b']"), "spaces"),
+    (campaign("mia", users="[▶'a b']"), "spaces"),
     (campaign(lists="{include: [▶Subscribers]}"), "lower case"),
     (campaign(lists="{include: [▶'smart:VIP']}"), "lower case"),
     (campaign(lists="{include: [▶'nmae:VIP']}"), "kind of list"),
@@ -318,7 +318,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) ->
     text = campaign(price="-5", overlap="wait", markdown="true", text="no") + "groups: {g: [nobody]}\n"
     findings, _ = found(text, tmp_path)
     assert findings == sorted(findings)
-    assert [finding.line for finding in findings] == [11, 13, 14, 16]
+    assert [finding.line for finding in findings] == [11, 13, 13, 14, 15, 16]
 
 
 def test_two_creators_of_one_platform_are_checked_each_by_its_own_values(tmp_path: Path) -> None:
