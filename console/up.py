@@ -17,6 +17,7 @@ from carillon.ledger.schema import migrate
 from carillon.platforms.client import Client
 from carillon.settings import Settings
 from console.daemons import process_name, stop_on_signals
+from scheduler import outlook
 from scheduler.publish import NothingInForceError, Publisher
 from scheduler.sweep import sweep_all
 from scheduler.timetable import Timetable
@@ -61,7 +62,8 @@ def is_running(home: Path) -> bool:
 def _run(settings: Settings, ledger: Ledger) -> int:
     who = process_name()
     stopping = stop_on_signals()
-    publisher = Publisher(ledger, settings.campaigns, frozenset(settings.platform_urls), f"scheduler {who}")
+    path, overridden = settings.campaigns, frozenset(settings.platform_urls)
+    publisher = Publisher(ledger, path, overridden, f"scheduler {who}", lambda: outlook.tell(path, overridden))
     publisher.start()
     broker = brokers.make(settings.redis_url)
     timetable = Timetable(ledger, broker, publisher, f"scheduler {who}")

@@ -4,7 +4,7 @@ A scheduler publishes what was never published before, or a change that it saw i
 schedulers with different files none takes the other's campaigns away: a stale one follows the ledger and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -35,7 +35,15 @@ class NothingInForceError(Exception):
 class Publisher:
     """Keeps `catalogue` what the ledger says is in force, and brings edited files into force."""
 
-    def __init__(self, ledger: Ledger, path: Path, overridden: frozenset[str], who: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        path: Path,
+        overridden: frozenset[str],
+        who: str,
+        published: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._published = published
         self._ledger, self._path, self._overridden, self._who = ledger, path, overridden, who
         self.catalogue: Catalogue | None = None
         self.generation = 0
@@ -106,6 +114,7 @@ class Publisher:
                 self._follow()
                 continue
             self.catalogue, self.generation = catalogue, self.generation + 1
+            self._published()
             log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
 
 

@@ -79,7 +79,8 @@ def _wake_up(ledger: Ledger, names: Collection[str], who: str) -> Awake:
         resent = hold_resent(connection, chosen, names, Note(now, who, "released"))
         ids = [row.id for row in chosen if row.id not in resent]
         changes = {"hand_offs": 0, "hand_off_at": now + SWEEP_AFTER}
-        moved = set(move(connection, broadcasts.c.id.in_(ids), State.PLANNED, State.QUEUED, note, **changes))
+        these = broadcasts.c.id.in_(ids)
+        moved = set(move(connection, these, State.PLANNED, State.QUEUED, note, **changes) if ids else ())
         _set_next_wakes(connection, standings, now, {row.creator_id for row in chosen if row.id in resent})
         return Awake(accounts, [(row.id, row.platform) for row in chosen if row.id in moved])
 

@@ -1,6 +1,6 @@
 """From files to a catalogue: every file read once, everything checked, all findings told together.
 
-The forecast never stops a load or reload, where a conflict is a warning; `check` makes it an error.
+The forecast never stops a load, where a conflict is a warning; `check` makes it an error, `reload` goes without it.
 """
 
 from dataclasses import dataclass
@@ -40,10 +40,13 @@ def check(path: Path, overridden: frozenset[str] = NONE, now: datetime | None = 
 def reload(
     path: Path, in_force: Catalogue | None, overridden: frozenset[str] = NONE, now: datetime | None = None
 ) -> Loaded:
-    """As `load`, but a file that is wrong, empty or gone keeps its own last good content out of `in_force`."""
+    """As `load`, but a file that is wrong, empty or gone keeps its own last good content out of `in_force`.
+
+    Without the forecast, which would keep an edit waiting: that is `outlook`'s.
+    """
     moment = now or clock.now()
     if in_force is None:
-        return load(path, overridden, moment)
+        return _load(path, overridden, moment, None)
     fresh, findings = read(path)
     kept = last_good.wrong_files(findings)
     while True:
@@ -56,9 +59,14 @@ def reload(
         if wrong <= kept:
             return Loaded(None, sorted(findings | set(checked.findings)))
         kept |= wrong
-    assert checked.catalogue is not None
-    forecast = check_forecast(checked.catalogue, moment, "warning")
-    return Loaded(checked.catalogue, sorted(findings | {finding for finding in forecast if finding.file not in kept}))
+    return Loaded(checked.catalogue, sorted(findings))
+
+
+def outlook(path: Path, overridden: frozenset[str] = NONE, now: datetime | None = None) -> list[Finding]:
+    """The forecast's conflicts alone, as warnings; none while anything is wrong. It may take seconds."""
+    moment = now or clock.now()
+    catalogue = _load(path, overridden, moment, None).catalogue
+    return sorted(check_forecast(catalogue, moment, "warning")) if catalogue else []
 
 
 def read(path: Path) -> tuple[list[SourceFile], set[Finding]]:
@@ -73,13 +81,14 @@ def read(path: Path) -> tuple[list[SourceFile], set[Finding]]:
     return files, findings
 
 
-def _load(path: Path, overridden: frozenset[str], now: datetime, severity: Severity) -> Loaded:
+def _load(path: Path, overridden: frozenset[str], now: datetime, forecast: Severity | None) -> Loaded:
     files, findings = read(path)
     checked = _checked(files, overridden, now)
     findings.update(checked.findings)
     if checked.catalogue is None or any_error(findings):
         return Loaded(None, sorted(findings))
-    findings.update(check_forecast(checked.catalogue, now, severity))
+    if forecast:
+        findings.update(check_forecast(checked.catalogue, now, forecast))
     return Loaded(checked.catalogue, sorted(findings))
 
 

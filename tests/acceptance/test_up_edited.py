@@ -143,3 +143,12 @@ def test_a_vanished_file_changes_nothing(carillon: Carillon, platform: StandIn) 
     carillon.file.unlink()
     carillon.wait_for_states("sent")
     assert texts(platform) == ["Hi"]
+
+
+def test_a_forecast_conflict_is_a_loud_warning_and_stops_nothing(carillon: Carillon, platform: StandIn) -> None:
+    rushed = one(at=instant(4)) + "  two: {creator: bea, text: Two, lists: {include: [subscribers]}, "
+    carillon.declare(HEAD.replace("env:K,", "env:K, limit: 1/1h,") + rushed + 'schedule: {cron: "* * * * *"}}\n')
+    assert "campaigns.yaml:6:3: error: not all that is due" in carillon.run("check", code=1)
+    carillon.up()
+    until(lambda: "campaigns.yaml:6:3: warning: not all that is due" in carillon.log)
+    until(lambda: texts(platform))
