@@ -122,8 +122,8 @@ def test_a_renamed_campaign_does_not_send_the_same_again(carillon: Carillon, pla
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "# nothing\n", "version: 1\n", "version: 1\ncampaigns: [", HEAD + "  one: {creator: nobody}\n"],
-    ids=["empty", "comment", "bare", "broken", "wrong"],
+    ["", HEAD + "  one: {creator: nobody}\n"],
+    ids=["empty", "wrong"],
 )
 def test_a_wrong_file_changes_nothing(carillon: Carillon, platform: StandIn, wrong: str) -> None:
     carillon.declare(HEAD + one(at=instant(7)) + TWO)

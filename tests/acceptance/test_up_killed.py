@@ -29,7 +29,7 @@ def test_none_is_taken_twice_and_none_is_lost(tmp_path: Path) -> None:
 
     with StandIn(take) as platform, Carillon(tmp_path, {"frontrow": platform.url}, **_keys()) as carillon:
         carillon.declare(_sixty())
-        for _ in range(6):
+        for _ in range(5):
             carillon.up()
             time.sleep(draw.uniform(0.5, 3))
             carillon.kill()
