@@ -1,7 +1,8 @@
 """Who makes an attempt, and the proof that it can make none any more.
 
-Age never proves death. A process is dead when this very host has no process with its number and birth; the
-birth is counted in ticks since a boot, so that stepping the clock kills nobody. Of another host nothing is proven.
+Age never proves death. A process is dead when this very host, in this very boot, has no process with its number and
+birth; the birth is counted in ticks since the boot, so that stepping the clock kills nobody. Of another host, or
+where a boot cannot be told from another, nothing is proven.
 """
 
 import os
@@ -23,7 +24,7 @@ class Owner:
     birth: str
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.pid}"
+        return f"{self.host.partition('/')[0]}:{self.pid}"
 
 
 @cache
@@ -43,9 +44,12 @@ def proven_dead(owner: Owner) -> bool:
 
 @cache
 def _host() -> str:
-    """This machine, and on Linux the namespace in which process numbers mean something."""
+    """This machine and boot, and on Linux the namespace in which process numbers mean something.
+
+    Cloned machines and containers share names, and namespaces of two machines may have the same number.
+    """
     try:
-        return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
+        return f"{socket.gethostname()}/{_boot()}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return socket.gethostname()
 
@@ -54,6 +58,8 @@ def _birth(pid: int) -> str | None:
     """What tells this process from a later one with the same number; None if there is no such process."""
     if not Path("/proc/self/stat").exists():
         return _birth_by_clock(pid)
+    if not _boot():
+        return _HIDDEN
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -61,7 +67,7 @@ def _birth(pid: int) -> str | None:
     except PermissionError:
         return _HIDDEN
     state, start_ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{_boot()}/{start_ticks}"
+    return None if state in "ZX" else start_ticks
 
 
 def _answers(pid: int) -> bool:

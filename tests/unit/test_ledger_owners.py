@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def other(process: "subprocess.Popen[str]") -> Owner:
 def test_this_process_lives() -> None:
     me = this_process()
     assert me.pid == os.getpid()
-    assert str(me) == f"{me.host}:{me.pid}"
+    assert str(me) == f"{socket.gethostname()}:{me.pid}"
     assert not proven_dead(me)
 
 
@@ -101,12 +102,30 @@ def test_a_forked_child_is_another_owner() -> None:
     assert proven_dead(forked)
 
 
-def test_a_boot_later_the_same_number_and_ticks_are_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def boot_into(monkeypatch: pytest.MonkeyPatch, boot: str) -> None:
     if not Path("/proc/self/stat").exists():
         pytest.skip("no /proc here")
-    before = this_process()
-    monkeypatch.setattr(owners, "_boot", lambda: "another boot")
-    assert proven_dead(before)
+    monkeypatch.setattr(owners, "_boot", lambda: boot)
+    monkeypatch.setattr(owners, "_host", owners._host.__wrapped__)
+
+
+def test_of_another_machine_with_the_same_name_nothing_is_proven(
+    monkeypatch: pytest.MonkeyPatch, process: "subprocess.Popen[str]", other: Owner
+) -> None:
+    process.kill()
+    process.wait()
+    boot_into(monkeypatch, "another boot")
+    assert not proven_dead(other)
+
+
+def test_where_the_boot_is_hidden_nothing_is_proven(
+    monkeypatch: pytest.MonkeyPatch, process: "subprocess.Popen[str]", other: Owner
+) -> None:
+    process.kill()
+    process.wait()
+    boot_into(monkeypatch, "")
+    assert not proven_dead(other)
+    assert owners._birth(os.getpid()) == "unknown"
 
 
 def test_without_proc_the_birth_is_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
