@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -59,8 +60,24 @@ def person() -> str:
         return f"person:{os.getuid()}"
 
 
-def migrate(settings: Settings) -> int:
-    """Raises LedgerError for a database that a newer Carillon made."""
-    before, after = schema.migrate(connect(settings))
-    line(f"the database is at {after}" + ("" if before == after else f", it was {before or 'empty'}"))
+def migrate(settings: Settings, after: bool) -> int:
+    """Raises LedgerError for a database that this version may not work on, and beside processes in the way."""
+    with closing(connect(settings)) as ledger:
+        if ledger.embedded and schema.waiting(ledger) and _up_runs(settings.home):
+            raise LedgerError(f"an older `carillon up` runs on {settings.home}: stop it, and start this version's")
+        before, now = schema.migrate(ledger, after=after)
+        left = len(schema.waiting(ledger))
+    if now > schema.newest():
+        line(f"the database is at {now}, made by a newer Carillon that lets this one work on it; nothing to do")
+    else:
+        line(f"the database is at {now}" + ("" if before == now else f", it was {before or 'empty'}"))
+    if left:
+        count = "1 migration waits" if left == 1 else f"{left} migrations wait"
+        line(f"{count} until no older process runs: carillon migrate --after")
     return 0
+
+
+def _up_runs(home: Path) -> bool:
+    from console.up import is_running  # which loads scheduler and worker
+
+    return is_running(home)

@@ -4,7 +4,9 @@ SQLite runs in WAL with synchronous FULL, and its writes begin IMMEDIATE; Postgr
 under any other level the claim's count of slots would be older than the account's lock.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -31,26 +33,48 @@ _POSTGRESQL = {
 """So that a host that vanishes inside a transaction does not hold an account's lock for hours."""
 
 
+_CONNECTIONS, _MORE = 10, 5
+"""For each process: transactions take milliseconds, threads are many, and PostgreSQL's connections are few."""
+
+
+_PATIENCE_SECONDS = 5.0
+
+
 class LedgerError(Exception):
     """The database cannot be used as it is; says what to do."""
+
+
+class WrongSchemaError(LedgerError):
+    """The database and this code are of releases that do not fit; neither changes by waiting."""
 
 
 class Ledger:
     """The engine, and transactions on it. One for a process; safe among threads."""
 
-    def __init__(self, url: str, connections: int = 40) -> None:
+    def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.embedded = self.url.get_backend_name() == "sqlite"
         if self.embedded and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         options: dict[str, Any] = {} if self.embedded else _POSTGRESQL
         self.engine = create_engine(
-            self.url, pool_size=connections, max_overflow=10, pool_pre_ping=not self.embedded, **options
+            self.url,
+            pool_size=_CONNECTIONS,
+            max_overflow=_MORE,
+            pool_pre_ping=not self.embedded,
+            hide_parameters=True,  # they hold message texts, and errors are logged
+            **options,
         )
         self._one_writer: AbstractContextManager[object] = threading.Lock() if self.embedded else nullcontext()
         if self.embedded:
             event.listen(self.engine, "connect", _make_durable)
             event.listen(self.engine, "begin", _begin)
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for logs and errors: without its password, which may stand in the query too."""
+        place = {name: value for name, value in self.url.query.items() if name in {"host", "port"}}
+        return self.url.set(query=place).render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -94,15 +118,28 @@ class Ledger:
 
 def unreachable(ledger: Ledger, error: Exception) -> str:
     """One line for a database that cannot be reached; never its password."""
-    shown = ledger.url.render_as_string(hide_password=True)
     cause = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-    return f"cannot use the database {shown}: {cause}; see CARILLON_DATABASE_URL and CARILLON_HOME"
+    return f"cannot use the database {ledger.shown}: {cause}; see CARILLON_DATABASE_URL and CARILLON_HOME"
 
 
 def _make_durable(connection: Any, _record: object) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 15000"):
+    _use_wal(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "busy_timeout = 15000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: Any) -> None:
+    """Several that open a new file in one moment are in each other's way, and SQLite does not wait for this one."""
+    give_up = clock.ticks() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if clock.ticks() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 def _begin(connection: Connection) -> None:

@@ -211,12 +211,38 @@ class Alarm(SQLModel, table=True):
     cleared_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class Notice(SQLModel, table=True):
+    """An alarm on its way to people through one channel, which is named by a digest since its URL holds secrets."""
+
+    __table_args__ = (Index("ix_notice_due", "channel", "sent_at", "next_at"),)
+
+    alarm_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="alarm.id")
+    channel: str = Field(primary_key=True)
+    tries: int = 0
+    next_at: datetime = Field(sa_type=Instant)
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
 class Beat(SQLModel, table=True):
-    """When a process was last alive: what fell due while no scheduler beat for a minute was missed."""
+    """When a process was last alive: what fell due while no scheduler beat for a minute was missed.
+
+    `host_at` is that moment by its host's own clock, `revision` the schema that its code was made for.
+    """
 
     process: str = Field(primary_key=True)
     role: str
     at: datetime = Field(sa_type=Instant, index=True)
+    host: str
+    host_at: datetime = Field(sa_type=Instant)
+    revision: str
+    left_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Installation(SQLModel, table=True):
+    """One row: who this ledger is, and the oldest schema whose code may still work on it."""
+
+    id: str = Field(primary_key=True)
+    oldest_revision: str
 
 
 broadcasts = SQLModel.metadata.tables["broadcast"]
@@ -229,3 +255,5 @@ pauses = SQLModel.metadata.tables["pause"]
 cursors = SQLModel.metadata.tables["cursor"]
 catalogues = SQLModel.metadata.tables["catalogue"]
 beats = SQLModel.metadata.tables["beat"]
+notices = SQLModel.metadata.tables["notice"]
+installations = SQLModel.metadata.tables["installation"]

@@ -204,6 +204,7 @@ def test_a_database_of_another_version_or_none_is_told_in_one_line(carillon: Car
     for revision, said in (("9999", "newer Carillon"), ("0000", "newer Carillon")):
         with sqlite3.connect(database) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
+            connection.execute("UPDATE installation SET oldest_revision = ?", [revision])
         connection.close()
         assert said in complaint(carillon, "broadcasts", "--json", code=1)
     for file in database.parent.glob("carillon.db*"):

@@ -1,5 +1,7 @@
 """First tables"""
 
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,6 +17,10 @@ def upgrade() -> None:
         sa.Column("process", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("host_at", Instant(), nullable=False),
+        sa.Column("revision", sa.String(), nullable=False),
+        sa.Column("left_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("process"),
     )
     op.create_index(op.f("ix_beat_at"), "beat", ["at"], unique=False)
@@ -52,6 +58,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_creator_key"), "creator", ["key"], unique=False)
     op.create_index(op.f("ix_creator_wake_at"), "creator", ["wake_at"], unique=False)
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("oldest_revision", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table(
         "pause",
         sa.Column("level", sa.String(), nullable=False),
@@ -182,6 +194,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_event_broadcast_id"), "event", ["broadcast_id"], unique=False)
     op.create_table(
+        "notice",
+        sa.Column("alarm_id", BigId, nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=False),
+        sa.Column("sent_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["alarm_id"], ["alarm.id"]),
+        sa.PrimaryKeyConstraint("alarm_id", "channel"),
+    )
+    op.create_index("ix_notice_due", "notice", ["channel", "sent_at", "next_at"], unique=False)
+    op.create_table(
         "slot",
         sa.Column("attempt_id", BigId, nullable=False),
         sa.Column("creator_id", BigId, nullable=False),
@@ -193,6 +216,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_slot_account", "slot", ["creator_id", "ended_at"], unique=False)
     _forbid_changing_events()
+    _name_this_ledger()
 
 
 def _forbid_changing_events() -> None:
@@ -210,3 +234,8 @@ def _forbid_changing_events() -> None:
     op.execute(
         "CREATE TRIGGER event_keeps BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION event_keeps()"
     )
+
+
+def _name_this_ledger() -> None:
+    name = sa.table("installation", sa.column("id"), sa.column("oldest_revision"))
+    op.execute(name.insert().values(id=uuid.uuid4().hex, oldest_revision=revision))
