@@ -1,5 +1,6 @@
 """`carillon lists CREATOR`: the lists of an account, as its platform shows them now."""
 
+from carillon import logs
 from carillon.platforms.client import Client
 from carillon.platforms.roster import PLATFORMS
 from carillon.settings import Settings
@@ -11,6 +12,7 @@ from console.sizes import account_of
 
 def show_lists(settings: Settings, name: str, *, json: bool) -> int:
     """Raises CredentialError and PlatformError."""
+    logs.set_up(settings.log)
     in_force = catalogue(settings, ledger_to_read(settings))
     require_known("creator", name, in_force.creators)
     creator = in_force.creators[name]

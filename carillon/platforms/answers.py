@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from unicodedata import category
 
 from carillon import clock
 from carillon.platforms.errors import (
@@ -22,8 +21,8 @@ from carillon.platforms.errors import (
     Unreachable,
     Unreadable,
 )
+from carillon.platforms.redaction import cut, without_key
 
-_LONGEST_WORDS = 300
 _LONGEST_WAIT = 100 * 365 * 86_400.0  # seconds; still fits behind any date
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 _UNKNOWN = 0  # in place of a status that decides nothing
@@ -158,16 +157,9 @@ def _number(value: object) -> int:
 
 
 def _words(answer: Answer, body: object, secret: str) -> str:
-    said = dict.fromkeys(_clean(word, secret) for word in _said(body, depth=4))
+    said = dict.fromkeys(without_key(word, secret) for word in _said(body, depth=4))
     reasons = "; ".join(filter(None, said)) or ("without JSON" if body is None else "without a reason")
-    words = f"HTTP {answer.status}: {reasons}"
-    return words if len(words) <= _LONGEST_WORDS else words[: _LONGEST_WORDS - 1] + "…"
-
-
-def _clean(word: str, secret: str) -> str:
-    """One line without control characters and without the key, which a platform may echo."""
-    blotted = (word.replace(secret, "***") if secret else word)[: 10 * _LONGEST_WORDS]
-    return " ".join("".join(" " if category(letter)[0] == "C" else letter for letter in blotted).split())
+    return cut(f"HTTP {answer.status}: {reasons}")
 
 
 def _said(body: object, depth: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ListRef(BaseModel):
     """One list of an audience. `name` references are looked up before sending and then are smart or custom."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["smart", "custom", "name"]
     value: str
@@ -29,7 +29,7 @@ class ListRef(BaseModel):
 class TagUsers(BaseModel):
     """Release forms: ids of tagged creators, partners and guests."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     creators: tuple[str, ...] | None = None
     partners: tuple[str, ...] | None = None
@@ -39,7 +39,7 @@ class TagUsers(BaseModel):
 class Content(BaseModel):
     """What one broadcast says and to whom, the same for all its recipients."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     include: tuple[ListRef, ...] = ()
     exclude: tuple[ListRef, ...] = ()
