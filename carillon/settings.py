@@ -1,4 +1,8 @@
-"""The environment (and `.env` in the working directory) as one frozen Settings, all its faults at once."""
+"""The environment (and `.env` in the working directory) as one frozen Settings, all its faults at once.
+
+A setting may also be a file of its name in lower case (`carillon_database_url`) in the folder that a service manager
+names in CREDENTIALS_DIRECTORY, so that no secret has to stand in an environment.
+"""
 
 import os
 import re
@@ -6,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import load_dotenv
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?/?")
+_BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
 class SettingsError(Exception):
@@ -35,6 +40,17 @@ def _redis(url: str) -> str:
     return url
 
 
+def _urls(text: object) -> object:
+    """Split before each scheme: an address of several recipients has commas of its own."""
+    return tuple(_BETWEEN_URLS.split(text.strip())) if isinstance(text, str) else text
+
+
+def _web(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must start with https:// or http://")
+    return url
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 
 
@@ -47,13 +63,16 @@ class Settings(BaseSettings):
 
     campaigns: Path = Path("campaigns.yaml")
     home: Path = Path(".carillon")
-    database_url: Annotated[str, AfterValidator(_database)] | None = None
-    redis_url: Annotated[str, AfterValidator(_redis)] | None = None
+    database_url: Annotated[str, AfterValidator(_database)] | None = Field(default=None, repr=False)
+    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(default=None, repr=False)
     fanvue_url: Origin | None = None
     frontrow_url: Origin | None = None
     ofauth_url: Origin | None = None
     onlyfansapi_url: Origin | None = None
     http_timeout: float = Field(default=20, gt=0, le=30)
+    health_port: int | None = Field(default=None, ge=1, le=65535)
+    alarm_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_urls)] = Field(default=(), repr=False)
+    ping_url: Annotated[str, AfterValidator(_web)] | None = Field(default=None, repr=False)
     log: Literal["console", "json"] | None = None
 
     @property
@@ -78,9 +97,15 @@ def load(**overrides: object) -> Settings:
     if os.path.isfile(".env"):
         load_dotenv(".env")
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return Settings(_secrets_dir=_credentials(), **given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(fault["loc"][0], fault["msg"]) for fault in error.errors())) from None
+
+
+def _credentials() -> str | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder if folder and os.path.isdir(folder) else None
 
 
 def _sentence(field: object, message: str) -> str:
