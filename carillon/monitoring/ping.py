@@ -1,0 +1,32 @@
+"""A dead-man's ping: somebody else raises the alarm when it stays away."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from carillon.monitoring import web
+
+log = structlog.get_logger()
+
+
+class Ping:
+    """Pings while nothing is `hung`; without a URL it does nothing. The URL is a secret but for its host."""
+
+    def __init__(self, url: str | None, hung: Callable[[], Sequence[str]]) -> None:
+        self._url, self._hung = url, hung
+        self._host: str | None = None
+        with suppress(web.AddressError):
+            self._host = web.split(url or "").hostname
+        self._failing = False
+
+    def run(self) -> None:
+        """One beat, to be called every minute."""
+        if self._url is None or self._hung():
+            return
+        fault = web.call("GET", self._url, redirects=True)
+        if fault and not self._failing:
+            log.warning("the dead-man's ping does not get through; see CARILLON_PING_URL", host=self._host, why=fault)
+        elif self._failing and not fault:
+            log.info("the dead-man's ping gets through again", host=self._host)
+        self._failing = fault is not None
