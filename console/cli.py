@@ -14,6 +14,8 @@ from console.options import CampaignsPath, WrongCommandError
 _COMMANDS = (
     commands_run.demo,
     commands_run.up,
+    commands_run.scheduler,
+    commands_run.worker,
     commands_read.init,
     commands_read.check,
     commands_read.schema,
@@ -29,6 +31,7 @@ _COMMANDS = (
     commands_decide.pause,
     commands_decide.resume,
     commands_run.sandbox,
+    commands_read.doctor,
     commands_run.migrate,
 )
 

@@ -36,6 +36,13 @@ def schema(campaigns: CampaignsPath = None) -> int:  # noqa: ARG001
     return print_schema()
 
 
+def doctor(json: AsJson = False, campaigns: CampaignsPath = None) -> int:
+    """What is reachable and what is wrong, each with the mend."""
+    from console.doctor import doctor
+
+    return doctor(campaigns, json=json)
+
+
 def creators(json: AsJson = False, campaigns: CampaignsPath = None) -> int:
     """How each creator's account stands."""
     from console.creators import show_creators

@@ -35,6 +35,29 @@ def up(
     return up(settings_for(campaigns))
 
 
+def scheduler(campaigns: CampaignsPath = None) -> int:
+    """One of any number of schedulers, on Redis and PostgreSQL."""
+    from console.scheduler import scheduler
+
+    return scheduler(settings_for(campaigns))
+
+
+def worker(
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="How many of them.")] = 2,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, max=256, help="Of each process for each platform.", show_default="by its latency"
+        ),
+    ] = None,
+    campaigns: CampaignsPath = None,
+) -> int:
+    """One of any number of workers, on Redis and PostgreSQL."""
+    from console.worker import worker
+
+    return worker(settings_for(campaigns), processes, threads)
+
+
 def send(
     campaign: str,
     creator: Creators = None,
@@ -49,8 +72,11 @@ def send(
     return send(settings_for(campaigns), campaign, creator or (), to, dry_run=dry_run, yes=yes)
 
 
-def migrate(campaigns: CampaignsPath = None) -> int:
+def migrate(
+    after: Annotated[bool, typer.Option("--after", help="Also what waits until no older process runs.")] = False,
+    campaigns: CampaignsPath = None,
+) -> int:
     """Bring the database to this version of Carillon."""
     from console.opening import migrate
 
-    return migrate(settings_for(campaigns))
+    return migrate(settings_for(campaigns), after)

@@ -1,9 +1,25 @@
-"""What every long-running process of Carillon does alike: its name, and how it is told to stop."""
+"""What every long-running process of Carillon does alike: its name, its servers, and how it is told to stop."""
 
 import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import redis
+import structlog
+
+from carillon.ledger import schema
+from carillon.ledger.connect import Ledger
+from carillon.monitoring import systemd
+from carillon.monitoring.health import Health
+from carillon.settings import Settings
+from console.failures import CommandError
+from console.opening import connect
+
+log = structlog.get_logger()
 
 
 def process_name() -> str:
@@ -17,3 +33,54 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     return stopping
+
+
+def shared_ledger(settings: Settings, daemon: str) -> Ledger:
+    """The ledger for one of many processes. Raises CommandError or LedgerError, each with its mend."""
+    if not settings.database.startswith("postgresql"):
+        raise CommandError(
+            f"`carillon {daemon}` needs PostgreSQL: set CARILLON_DATABASE_URL to postgresql://USER@HOST/NAME, "
+            "or run `carillon up`, which needs no server"
+        )
+    if settings.redis_url is None:
+        raise CommandError(f"`carillon {daemon}` needs Redis or Valkey: set CARILLON_REDIS_URL to redis://HOST:PORT/0")
+    _require_redis(settings.redis_url)
+    ledger = connect(settings)
+    schema.require_current(ledger)
+    ledger.prove_durable()
+    return ledger
+
+
+def wait_for_the_end(stopping: threading.Event, wrong: Callable[[], list[str]]) -> None:
+    """Until it is told to stop; meanwhile the service manager hears that all is well, for as long as it is."""
+    systemd.notify("READY=1")
+    while not stopping.wait(systemd.watchdog_seconds()):
+        if faults := wrong():
+            log.error("this process is not well", wrong=faults)
+        else:
+            systemd.notify("WATCHDOG=1")
+    systemd.notify("STOPPING=1")
+    log.info("stopping: no new claim; what is on its way is finished and recorded")
+
+
+@contextmanager
+def served(port: int | None, health: Health) -> Iterator[None]:
+    """Health and metrics on this port, if one is set and free."""
+    opened = port is not None and health.open(port)
+    if opened:
+        health.start()
+    try:
+        yield
+    finally:
+        if opened:
+            health.close()
+
+
+def _require_redis(url: str) -> None:
+    try:
+        with redis.Redis.from_url(url, retry=None) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        place = urlsplit(url).hostname or urlsplit(url).path
+        words = f"cannot use the Redis at {place}: {type(error).__name__}; see CARILLON_REDIS_URL"
+        raise CommandError(words) from None

@@ -1,5 +1,7 @@
 """What a command can fail with, and what is said of any error that ends one: one line for each thing that is wrong."""
 
+import sys
+
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carillon.ledger.connect import LedgerError
@@ -20,6 +22,13 @@ class WrongFilesError(Exception):
 _SAID_WHOLE = (CommandError, WrongFilesError, DecisionError, LedgerError, CredentialError, PlatformError, SettingsError)
 _OF_CAMPAIGNS = ("CatalogueError", "TextError", "NothingInForceError")
 """By name, since asking for the class would load all of the campaigns' room for every error."""
+
+
+def nothing_in_force(error: Exception) -> int:
+    """The campaign files' errors as `check` prints them; returns the exit code."""
+    print(error)
+    print("carillon: the campaign files are wrong, and none was ever in force", file=sys.stderr)
+    return 1
 
 
 def sentences(error: Exception) -> list[str]:

@@ -5,17 +5,17 @@ import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
 from sqlalchemy import select
 
 from carillon import clock
+from carillon.ledger import beats
 from carillon.ledger.connect import Ledger
 from carillon.ledger.questions import listed
 from carillon.ledger.states import State
-from carillon.ledger.tables import beats, broadcasts, creators
+from carillon.ledger.tables import broadcasts, creators
 from carillon.platforms.client import Client
 from carillon.settings import Settings
 from console.up import is_running
@@ -27,19 +27,19 @@ from worker.recheck import recheck
 PATIENCE_SECONDS = 90.0
 _POLL_SECONDS = 0.2
 _AT_ONCE = 8
-_ALIVE = timedelta(seconds=30)
 _UNDER_WAY = (State.PLANNED, State.QUEUED, State.SENDING, State.UNKNOWN)
 
 
 def somebody_runs(settings: Settings, ledger: Ledger) -> bool:
-    """Whether a scheduler is alive that will take the broadcasts on."""
+    """Whether a scheduler and a worker are alive that will take the broadcasts on."""
     if is_running(settings.home):
         return True
     if ledger.embedded:
         return False
     with ledger.read() as session:
-        since = ledger.now(session.connection()) - _ALIVE
-        return session.execute(select(beats).where(beats.c.role == "scheduler", beats.c.at > since)).first() is not None
+        connection = session.connection()
+        roles = {row.role for row in beats.alive(connection, ledger.now(connection))}
+    return {"scheduler", "worker"} <= roles
 
 
 def carry_out(settings: Settings, ledger: Ledger, ids: Collection[int], who: str) -> list[dict[str, Any]]:

@@ -12,19 +12,25 @@ import structlog
 
 from carillon import logs
 from carillon.handoff import broker as brokers
+from carillon.handoff.orders import QUEUES
 from carillon.ledger.connect import Ledger
+from carillon.ledger.installation import installation
 from carillon.ledger.schema import migrate
-from carillon.platforms.client import Client
+from carillon.monitoring.health import Health
+from carillon.monitoring.ledger_metrics import LedgerMetrics
+from carillon.monitoring.reach import unreachable
 from carillon.settings import Settings
-from console.daemons import process_name, stop_on_signals
-from scheduler import outlook
-from scheduler.publish import NothingInForceError, Publisher
+from console.daemons import process_name, served, stop_on_signals, wait_for_the_end
+from console.failures import nothing_in_force
+from scheduler import service as scheduler
+from scheduler.publish import NothingInForceError
 from scheduler.sweep import sweep_all
-from scheduler.timetable import Timetable
-from worker.means import Means
-from worker.pool import Pool
+from worker import service as worker
 
 log = structlog.get_logger()
+
+THREADS = 8
+"""For each platform; one machine's creators need no more."""
 
 _LOCK = "up.lock"
 _PATIENCE = 1.0
@@ -44,9 +50,7 @@ def up(settings: Settings) -> int:
         try:
             return _run(settings, ledger)
         except NothingInForceError as error:
-            print(error)
-            print("carillon: the campaign files are wrong, and none was ever in force", file=sys.stderr)
-            return 1
+            return nothing_in_force(error)
         finally:
             ledger.close()
 
@@ -60,27 +64,24 @@ def is_running(home: Path) -> bool:
 
 
 def _run(settings: Settings, ledger: Ledger) -> int:
-    who = process_name()
     stopping = stop_on_signals()
-    path, overridden = settings.campaigns, frozenset(settings.platform_urls)
-    publisher = Publisher(ledger, path, overridden, f"scheduler {who}", lambda: outlook.tell(path, overridden))
-    publisher.start()
-    broker = brokers.make(settings.redis_url)
-    timetable = Timetable(ledger, broker, publisher, f"scheduler {who}")
-    client = Client(settings.http_timeout)
-    means = Means(ledger, client, f"worker {who}", settings.http_timeout, settings.platform_urls, timetable.nudge)
-    pool = Pool(broker, means)
-    pool.start()
-    timetable.start()
+    who = process_name()
+    broker = brokers.make(settings.redis_url, installation(ledger))
+    when = scheduler.Service(settings, ledger, broker, f"scheduler {who}")
+    threads = dict.fromkeys(QUEUES, THREADS)
+    jobs = worker.Service(settings, ledger, broker, f"worker {who}", threads, when.nudge)
+    when.read_files()
+    jobs.start()
+    when.start()
     if settings.redis_url is None:
         sweep_all(ledger, broker, f"scheduler {who}")
-    log.info("up", campaigns=str(settings.campaigns), ledger=ledger.url.render_as_string(hide_password=True))
-    stopping.wait()
-    log.info("stopping: no new claim; what is on its way is finished and recorded")
-    pool.stop_claiming()
-    timetable.stop()
-    pool.stop()
-    client.close()
+    health = Health(when.hung, lambda: unreachable(ledger, broker), LedgerMetrics(ledger).exposition)
+    with served(settings.health_port, health):
+        log.info("up", campaigns=str(settings.campaigns), ledger=ledger.shown)
+        wait_for_the_end(stopping, when.hung)
+        jobs.stop_claiming()
+        when.stop()
+        jobs.stop()
     return 0
 
 

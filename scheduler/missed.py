@@ -10,15 +10,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, insert, select
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
-from carillon.ledger import accounts
+from carillon.ledger import accounts, beats
 from carillon.ledger.connect import Ledger
-from carillon.ledger.inserts import put
 from carillon.ledger.states import Note, State, move
-from carillon.ledger.tables import beats, broadcasts, cursors, events
+from carillon.ledger.tables import broadcasts, cursors, events
 from scheduler.edits import Pair, creator_ids
 from scheduler.plan import insert_occurrences
 
@@ -30,15 +29,9 @@ _AT_ONCE = 1000
 def gap(ledger: Ledger) -> tuple[datetime, datetime] | None:
     """(last beat of any scheduler, now), if that is too long ago."""
     with ledger.read() as session:
-        now = ledger.now(session.connection())
-        last = session.scalar(select(func.max(beats.c.at)).where(beats.c.role == "scheduler"))
+        connection = session.connection()
+        now, last = ledger.now(connection), beats.last(connection, "scheduler")
     return (last, now) if last is not None and now - last > GRACE else None
-
-
-def beat(ledger: Ledger, process: str) -> None:
-    """Say that a scheduler is alive, once what was missed before has been caught up."""
-    with ledger.write() as connection:
-        put(connection, beats, {"process": process}, {"role": "scheduler", "at": ledger.now(connection)})
 
 
 def catch_up(ledger: Ledger, catalogue: Catalogue, missed: tuple[datetime, datetime], who: str) -> None:

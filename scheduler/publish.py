@@ -18,6 +18,7 @@ from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note
 from carillon.ledger.tables import Catalogue as Published
 from scheduler.edits import put_in_force
+from scheduler.files import Files
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class Publisher:
         self.generation = 0
         self._seen: Stamp = ()
         self._settling: Stamp = ()
+        self._files = Files(ledger, path)
 
     def start(self) -> None:
         """Raises NothingInForceError."""
@@ -58,15 +60,9 @@ class Publisher:
         if self.catalogue is None and loaded.catalogue is None:
             raise NothingInForceError(loaded.findings)
         self._tell(loaded)
-        if loaded.catalogue is None:
-            return
-        if self.catalogue is None or not self._was_published(loaded.catalogue.digest):
+        if loaded.catalogue and (self.catalogue is None or not self._was_published(loaded.catalogue.digest)):
             self._publish(loaded.catalogue)
-        elif loaded.catalogue.digest != self.catalogue.digest:
-            log.warning(
-                "the campaign files are older than what is in force; following the ledger",
-                path=str(self._path),
-            )
+        self._compare()
 
     def look(self) -> bool:
         """Follow the ledger and the files; returns whether other campaigns are in force than before."""
@@ -77,6 +73,7 @@ class Publisher:
             self._take_change()
             self._seen = stamp
         self._settling = stamp
+        self._compare()
         return self.generation != before
 
     def _take_change(self) -> None:
@@ -85,7 +82,12 @@ class Publisher:
         if loaded.catalogue:
             self._publish(loaded.catalogue)
 
+    def _compare(self) -> None:
+        assert self.catalogue is not None
+        self._files.compare(self.catalogue.digest, self.generation)
+
     def _tell(self, loaded: Loaded) -> None:
+        self._files.read(loaded.catalogue.digest if loaded.catalogue else None)
         for finding in loaded.findings:
             (log.error if finding.severity == "error" else log.warning)(str(finding))
         if any(finding.severity == "error" for finding in loaded.findings):

@@ -3,6 +3,7 @@
 Only accounts whose `wake_at` has come are looked at, so that a thousand waiting broadcasts cost nothing.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from carillon.ledger.allowance import ORDER, Standing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, creators
+from carillon.monitoring import metrics
 from scheduler.resent import hold_resent
 
 log = structlog.get_logger()
@@ -59,6 +61,10 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
     accepted = hand_off(broker, DELIVER, queued)
     if len(accepted) < len(queued):
         log.error("the queue cannot be reached; what it did not take is handed off again", orders=len(queued))
+    taken = set(accepted)
+    for platform, count in Counter(platform for id_, platform in queued if id_ in taken).items():
+        metrics.handed_off(platform, count)
+    log.info("handed off", broadcasts=accepted)
     with ledger.write() as connection:
         counted = update(broadcasts).where(broadcasts.c.id.in_(accepted), broadcasts.c.state == State.QUEUED)
         connection.execute(counted.values(hand_offs=broadcasts.c.hand_offs + 1))

@@ -85,9 +85,8 @@ def _owner(row: Row[Any]) -> Owner:
 
 def _give_up(ledger: Ledger, row: Row[Any], who: str) -> list[int]:
     how = "died" if proven_dead(_owner(row)) else "let its lease run out"
-    reason = f"unknown_outcome: its worker {row.host}:{row.pid} {how} in the middle of attempt {row.attempts}"
-    with ledger.write() as connection:
-        accounts.lock(connection, [row.creator_id])
-        note = Note(ledger.now(connection), who, reason)
+    reason = f"unknown_outcome: its worker {_owner(row)} {how} in the middle of attempt {row.attempts}"
+    with accounts.held(ledger, [row.creator_id]) as (connection, now):
+        note = Note(now, who, reason)
         unchanged = version_of(row.id, row.version)
         return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason)

@@ -5,8 +5,12 @@ twice, without harm. What this process's worker changes wakes `release` at once;
 quarter of a second.
 """
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import dramatiq
@@ -17,8 +21,12 @@ from apscheduler.triggers.date import DateTrigger
 from sqlalchemy.exc import DBAPIError
 
 from carillon import clock
-from carillon.ledger.connect import Ledger
-from scheduler.missed import GRACE, beat, catch_up, gap
+from carillon.ledger import beats
+from carillon.ledger.connect import Ledger, WrongSchemaError
+from carillon.monitoring import metrics
+from carillon.monitoring.absent import Lookout
+from scheduler.missed import GRACE, catch_up, gap
+from scheduler.neighbours import look_for_neighbours
 from scheduler.plan import plan
 from scheduler.prepare import Preparations
 from scheduler.publish import Publisher
@@ -34,19 +42,36 @@ _SOON = timedelta(seconds=5)
 
 _LEAST = timedelta(milliseconds=20)
 
+_HUNG_SECONDS = 120.0
+
 
 class Timetable:
-    """Runs the beats in threads of its own; one for a process."""
+    """Runs the beats in threads of its own; one for a process. `tell` delivers alarms, `ping` says that all is well."""
 
-    def __init__(self, ledger: Ledger, broker: dramatiq.Broker, publisher: Publisher, who: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        broker: dramatiq.Broker,
+        publisher: Publisher,
+        who: str,
+        tell: Callable[[], None],
+        ping: Callable[[], None],
+    ) -> None:
         self._ledger, self._broker, self._publisher, self._who = ledger, broker, publisher, who
+        self._tell, self._ping = tell, ping
         self._preparations, self._reminders = Preparations(), Reminders()
+        self._lookout = Lookout(ledger, "scheduler")
+        self._running: dict[str, float] = {}
         self._beating, self._releasing = threading.Lock(), threading.Lock()
         self._nudged, self._stopping = threading.Event(), threading.Event()
         self._last_beat = clock.ticks()
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
-            executors={"default": ThreadPoolExecutor(4), "release": ThreadPoolExecutor(2)},
+            executors={
+                "default": ThreadPoolExecutor(4),
+                "release": ThreadPoolExecutor(2),
+                "people": ThreadPoolExecutor(2),  # a channel that hangs holds up nothing else
+            },
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
@@ -54,26 +79,39 @@ class Timetable:
         """Catch up and plan first, so that nothing is released that was missed."""
         self._beat()
         self._plan()
-        for seconds, run in (
-            (0.25, self._release),
-            (0.4, self._look),
-            (1, self._prepare),
-            (1, self._expire),
-            (1, self._rescue),
-            (1, self._recheck),
-            (2, self._watch),
-            (5, self._sweep),
-            (10, self._beat),
-            (10, self._plan),
+        for name, seconds, run in (
+            ("release", 0.25, self._release),
+            ("look", 0.4, self._look),
+            ("prepare", 1, self._prepare),
+            ("expire", 1, self._expire),
+            ("rescue", 1, self._rescue),
+            ("recheck", 1, self._recheck),
+            ("watch", 2, self._watch),
+            ("sweep", 5, self._sweep),
+            ("beat", 10, self._beat),
+            ("plan", 10, self._plan),
+            ("neighbours", 60, self._neighbours),
         ):
-            self._scheduler.add_job(self._surviving(run), "interval", seconds=seconds, id=run.__name__.strip("_"))
+            self._scheduler.add_job(self._surviving(name, run), "interval", seconds=seconds, id=name)
+        for name, seconds, run in (("tell", 1, self._tell), ("ping", 60, self._ping)):
+            turn = self._surviving(name, run)
+            self._scheduler.add_job(
+                turn, "interval", seconds=seconds, id=name, executor="people", next_run_time=clock.now()
+            )
         self._scheduler.start()
         self.nudge()
 
     def stop(self) -> None:
-        """Let running beats finish."""
+        """Let running beats finish, and say good-bye."""
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
+        with suppress(DBAPIError):
+            beats.leave(self._ledger, self._who)
+
+    def hung(self) -> list[str]:
+        """The beats that began long ago and have not come back."""
+        long_ago = time.monotonic() - _HUNG_SECONDS
+        return [f"the beat {name} hangs" for name, since in list(self._running.items()) if since < long_ago]
 
     def nudge(self) -> None:
         """Something may go now: release without waiting for the next beat."""
@@ -85,7 +123,7 @@ class Timetable:
         if self._stopping.is_set():
             return
         self._scheduler.add_job(
-            self._surviving(self._release),
+            self._surviving("release", self._release),
             DateTrigger(clock.now() + wait, "UTC"),
             id=name,
             executor="release",
@@ -114,7 +152,8 @@ class Timetable:
             if missed and self._publisher.catalogue:
                 log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
                 catch_up(self._ledger, self._publisher.catalogue, missed, self._who)
-            beat(self._ledger, self._who)
+            beats.beat(self._ledger, "scheduler", self._who)
+            self._lookout.look()
             self._last_beat = clock.ticks()
 
     def _plan(self) -> None:
@@ -141,17 +180,28 @@ class Timetable:
     def _sweep(self) -> None:
         sweep(self._ledger, self._broker, self._who)
 
-    def _surviving(self, run: Callable[[], None]) -> Callable[[], None]:
+    def _neighbours(self) -> None:
+        look_for_neighbours(self._ledger, self._broker)
+
+    def _surviving(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
         """A beat that meets a database that is away is tried again at its next turn."""
 
         def once() -> None:
             if self._stopping.is_set():
                 return
+            begun = self._running[name] = time.monotonic()
             try:
                 run()
             except DBAPIError as error:
-                log.error("the ledger cannot be used now", beat=run.__name__, error=str(error.orig))
+                metrics.database_error(name)
+                log.error("the ledger cannot be used now", beat=name, error=str(error.orig))
+            except WrongSchemaError as error:
+                log.error(str(error))
+                os.kill(os.getpid(), signal.SIGTERM)
             except Exception:
-                log.exception("a beat failed", beat=run.__name__)
+                log.exception("a beat failed", beat=name)
+            finally:
+                self._running.pop(name, None)
+                metrics.beat(name, time.monotonic() - begun)
 
         return once

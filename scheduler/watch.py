@@ -45,7 +45,7 @@ def watch(ledger: Ledger) -> None:
         told = update(alarm_rows).where(alarm_rows.c.id.in_([row.id for row in fresh]))
         connection.execute(told.values(told_at=now))
     for row in fresh:
-        log.error(row.message, alarm=row.id)
+        log.error(row.message, alarm=row.id, **({"broadcast": row.broadcast_id} if row.broadcast_id else {}))
 
 
 def _stuck(now: datetime) -> Any:

@@ -103,6 +103,20 @@ class Carillon:
         assert "Traceback" not in done.stderr
         return done.stdout
 
+    def complaint(self, *words: str, code: int = 1) -> str:
+        """What one command says on stderr as it fails with `code`, and nothing but that."""
+        done = subprocess.run(
+            [*COMMAND, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (code, ""), f"{words}: {done}"
+        return done.stderr
+
     def broadcasts(self, **only: str) -> list[dict[str, Any]]:
         """What `carillon broadcasts --json` prints, asked in this process since tests ask it often."""
         ledger = self._ledger()
@@ -112,6 +126,12 @@ class Carillon:
             connection = session.connection()
             found = listed(connection, true(), ledger.now(connection))
         return [row for row in found if all(row[key] == value for key, value in only.items())]
+
+    @property
+    def ledger(self) -> Ledger:
+        ledger = self._ledger()
+        assert ledger is not None, "it has not begun yet"
+        return ledger
 
     def _ledger(self) -> Ledger | None:
         settings = load_settings(home=self.folder / "home", database_url=self.environment.get("CARILLON_DATABASE_URL"))

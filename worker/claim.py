@@ -42,9 +42,7 @@ class Gone:
 def claim(means: Means, broadcast: Row[Any], request_digest: str) -> Claim | Wait | Gone:
     """Take the broadcast and a slot, or say what it waits for (it is `planned` again then), or that it is gone."""
     begun = clock.ticks()
-    with means.ledger.write() as connection:
-        accounts.lock(connection, [broadcast.creator_id])
-        now = means.ledger.now(connection)
+    with accounts.held(means.ledger, [broadcast.creator_id]) as (connection, now):
         row = _as_preflighted(connection, broadcast, now)
         if row is None:
             return Gone()

@@ -3,20 +3,23 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Row, select
+from structlog.contextvars import bound_contextvars
 
 from carillon import clock
 from carillon.ledger import accounts
 from carillon.ledger.allowance import Wait
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, creators
+from carillon.monitoring import metrics
 from carillon.platforms import credentials, errors
 from carillon.platforms.attempt import Guard
 from carillon.platforms.contract import Account, Content, Platform, Request
+from carillon.platforms.redaction import scrubbed
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
@@ -61,11 +64,25 @@ def deliver(means: Means, broadcast_id: int) -> None:
         return
     if order is None:
         return
+    with bound_contextvars(
+        broadcast=order.row.id,
+        campaign=order.row.campaign,
+        creator=order.row.creator,
+        occurrence=order.row.occurrence,
+    ):
+        _deliver(means, order)
+
+
+def _deliver(means: Means, order: Order) -> None:
     try:
         answer = preflight(means, order.platform, order.account, order.content, order.row.put_offs)
     except errors.TurnedAway as error:
+        metrics.preflight(order.row.platform, "turned_away")
+        if isinstance(error, errors.Throttled):
+            metrics.throttled(order.row.platform)
         _account_turned_away(means, order, error)
         return
+    metrics.preflight(order.row.platform, type(answer).__name__.lower())
     match answer:
         case Stop(state, reason):
             _end(means, order, state, reason)
@@ -97,28 +114,34 @@ def _send(means: Means, order: Order, content: Content) -> None:
     if not isinstance(claimed, Claim):
         means.nudge()
         return
+    log.info("claimed", attempt=claimed.number)
     begun = clock.ticks()
-    answer = _attempt(means, order, content, claimed)
-    latency_ms = round((clock.ticks() - begun) * 1000)
-    record(means, order.row, claimed, answer, latency_ms, credentials.digest(order.account.secret))
-    log.info(
-        answer.name,
-        broadcast=order.row.id,
-        campaign=order.row.campaign,
-        creator=order.row.creator,
-        ms=latency_ms,
-    )
+    answer = _attempt(means, order, request, claimed)
+    seconds, answered_at = clock.ticks() - begun, clock.now()
+    record(means, order.row, claimed, answer, round(seconds * 1000), credentials.digest(order.account.secret))
+    _count(order, answer, seconds, answered_at)
+    log.info(answer.name, attempt=claimed.number, ms=round(seconds * 1000))
     if answer.state is State.UNKNOWN:
         reconcile(means, order.row.id)
 
 
-def _attempt(means: Means, order: Order, content: Content, claimed: Claim) -> Verdict:
+def _count(order: Order, answer: Verdict, seconds: float, answered_at: datetime) -> None:
+    metrics.attempt(order.row.platform, answer.name, seconds)
+    if answer.name == "throttled":
+        metrics.throttled(order.row.platform)
+    if answer.state is State.SENT:
+        metrics.accepted(order.row.platform, (answered_at - order.row.due_at).total_seconds())
+
+
+def _attempt(means: Means, order: Order, request: Request, claimed: Claim) -> Verdict:
+    secret = order.account.secret
     try:
-        receipt = send(order.platform, means.client, order.account, content, Guard(claimed.lease_ticks))
+        receipt = send(order.platform, means.client, request, secret, Guard(claimed.lease_ticks))
     except errors.PlatformError as error:
+        error.words = scrubbed(error.words, secret, (order.content.text,))
         return verdict.turned_away(error, order.row.put_offs, order.throttled)
     except Exception as error:
-        log.exception("sending failed in an unforeseen way", broadcast=order.row.id)
+        log.exception("sending failed in an unforeseen way")
         return verdict.turned_away(errors.MaybeSent(f"unforeseen: {type(error).__name__}"), 0, 0)
     return verdict.accepted(receipt)
 
@@ -132,9 +155,7 @@ def digest(request: Request) -> str:
 def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -> None:
     """A read before the claim drew a 401, 403 or 429: no attempt was made, but the whole account is concerned."""
     answer = verdict.turned_away(error, order.row.put_offs, order.throttled)
-    with means.ledger.write() as connection:
-        accounts.lock(connection, [order.row.creator_id])
-        now = means.ledger.now(connection)
+    with accounts.held(means.ledger, [order.row.creator_id]) as (connection, now):
         note = Note(now, means.who, f"preflight, {answer.name}: {answer.words}")
         until = now + timedelta(seconds=answer.cool_down) if answer.cool_down is not None else None
         put_back(connection, order.row, Wait(answer.waiting_for or "retry", until), note)
@@ -143,26 +164,23 @@ def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -
 
 
 def _no_credential(means: Means, broadcast_id: int, words: str) -> None:
-    with means.ledger.write() as connection:
-        row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one()
-        accounts.lock(connection, [row.creator_id])
-        now = means.ledger.now(connection)
+    this_one = select(broadcasts).where(broadcasts.c.id == broadcast_id)
+    with means.ledger.read() as session:
+        creator_id = session.execute(this_one).one().creator_id
+    with accounts.held(means.ledger, [creator_id]) as (connection, now):
+        row = connection.execute(this_one).one()
         put_back(connection, row, Wait("creator"), Note(now, means.who, f"credentials: {words}"))
         accounts.stop(connection, row.creator_id, now, means.who, f"credentials: {words}")
 
 
 def _end(means: Means, order: Order, state: State, reason: str) -> None:
-    with means.ledger.write() as connection:
-        accounts.lock(connection, [order.row.creator_id])
-        now = means.ledger.now(connection)
+    with accounts.held(means.ledger, [order.row.creator_id]) as (connection, now):
         unchanged = version_of(order.row.id, order.row.version)
         move(connection, unchanged, State.QUEUED, state, Note(now, means.who, reason), reason=reason)
     means.nudge()
 
 
 def _put_off(means: Means, order: Order, cause: str, seconds: float, words: str) -> None:
-    with means.ledger.write() as connection:
-        accounts.lock(connection, [order.row.creator_id])
-        now = means.ledger.now(connection)
+    with accounts.held(means.ledger, [order.row.creator_id]) as (connection, now):
         put_back(connection, order.row, Wait(cause, now + timedelta(seconds=seconds)), Note(now, means.who, words))
     means.nudge()

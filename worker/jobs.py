@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import dramatiq
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.handoff.orders import DELIVER, PREPARE, QUEUES, RECHECK, RECONCILE
+from carillon.monitoring import metrics
 from worker.deliver import deliver, prepare
 from worker.means import Means
 from worker.recheck import recheck
@@ -25,6 +27,10 @@ def _guarded(order: str, job: Callable[[Means, int], None], means: Means) -> Cal
     def carry_out(subject: int) -> None:
         try:
             job(means, subject)
+        except SQLAlchemyError as error:
+            metrics.database_error(order)
+            words = str(getattr(error, "orig", error)).partition("\n")[0]
+            log.error("no ledger now; the order is given again", order=order, subject=subject, error=words)
         except Exception:
             log.exception("an order failed; the ledger keeps what it was about", order=order, subject=subject)
 

@@ -1,31 +1,30 @@
 """The worker's threads, Dramatiq's own: a set for each platform, so that one that hangs takes none of the others'."""
 
 import threading
+from collections.abc import Mapping
 
 import dramatiq
 from dramatiq.worker import Worker
 
-from carillon.handoff.orders import QUEUES
 from worker import jobs
 from worker.means import Means
-
-THREADS = 8
-"""For each platform, unless told otherwise."""
 
 POLL_MS = 200
 """How long an idle consumer of a Redis queue may sleep; Dramatiq's own second would make broadcasts late."""
 
-_STOP_MS = 30_000
+_STOP_MS = 27_000
+"""A little less than the 30 s after which a process that was told to stop must be gone."""
 
 
 class Pool:
-    """Carries out orders from `start` to `stop`."""
+    """Carries out orders from `start` to `stop`, with so many threads for each platform."""
 
-    def __init__(self, broker: dramatiq.Broker, means: Means, threads: int = THREADS) -> None:
+    def __init__(self, broker: dramatiq.Broker, means: Means, threads: Mapping[str, int]) -> None:
         jobs.declare(broker, means)
         self._means = means
         self._workers = [
-            Worker(broker, queues={queue}, worker_timeout=POLL_MS, worker_threads=threads) for queue in QUEUES
+            Worker(broker, queues={platform}, worker_timeout=POLL_MS, worker_threads=count)
+            for platform, count in threads.items()
         ]
 
     def start(self) -> None:

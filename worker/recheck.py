@@ -18,7 +18,6 @@ def recheck(means: Means, creator_id: int) -> None:
     except credentials.CredentialError:
         return
     if mended:
-        with means.ledger.write() as connection:
-            accounts.lock(connection, [creator_id])
-            accounts.lift_stop(connection, creator_id, means.ledger.now(connection), means.who)
+        with accounts.held(means.ledger, [creator_id]) as (connection, now):
+            accounts.lift_stop(connection, creator_id, now, means.who)
         means.nudge()

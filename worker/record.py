@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exc, select, update
 
 from carillon.ledger import accounts, alarms
 from carillon.ledger.inserts import insert_new
@@ -18,6 +17,9 @@ from worker.verdict import Verdict
 
 log = structlog.get_logger()
 
+_AWAY = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
+"""The database is not there, is full, or another transaction was in the way: none of it is for ever."""
+
 _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 """Whence an attempt's owner may still deliver its verdict; after a person's decision it only alarms."""
 
@@ -27,16 +29,11 @@ def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_
     pause = 0.1
     while True:
         try:
-            with means.ledger.write() as connection:
-                _record(connection, means, row, claim, verdict, latency_ms, credential)
+            with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
+                _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
             break
-        except (OperationalError, InterfaceError) as error:
-            log.error(
-                "the verdict cannot be written yet",
-                broadcast=row.id,
-                verdict=verdict.name,
-                error=str(error.orig),
-            )
+        except _AWAY as error:
+            log.error("the verdict cannot be written yet", verdict=verdict.name, error=_words(error))
             time.sleep(pause)
             pause = min(5.0, pause * 2)
     means.nudge()
@@ -44,23 +41,26 @@ def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_
 
 def _record(
     connection: Connection,
-    means: Means,
+    now: datetime,
+    who: str,
     row: Row[Any],
     claim: Claim,
     verdict: Verdict,
     latency_ms: int,
     credential: str,
 ) -> None:
-    accounts.lock(connection, [row.creator_id])
-    now = means.ledger.now(connection)
     if not _close_attempt(connection, claim, verdict, now, latency_ms):
         return
-    note = Note(now, means.who, f"{verdict.name}: {verdict.words}")
+    note = Note(now, who, f"{verdict.name}: {verdict.words}")
     if _move(connection, row, claim, verdict, note):
         _settle_slot(connection, claim, verdict, now)
         _settle_account(connection, row, verdict, note, credential)
     else:
         _tell_late(connection, row, claim, verdict, note)
+
+
+def _words(error: exc.SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: datetime, latency_ms: int) -> bool:
@@ -83,7 +83,7 @@ def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: 
 def _tell_late(connection: Connection, row: Row[Any], claim: Claim, verdict: Verdict, note: Note) -> None:
     """An answer after a person had decided. If it was accepted after all, nothing may be sent for it again."""
     message = f"broadcast {row.id}: an answer came after a person had decided: {verdict.name}: {verdict.words}"
-    alarms.sound(connection, f"late:{row.id}", message, note.at, broadcast_id=row.id, creator_id=row.creator_id)
+    alarms.say_once(connection, f"late:{row.id}", message, note.at, row.id, row.creator_id)
     if verdict.state is not State.SENT:
         return
     slot = {"attempt_id": claim.attempt_id, "creator_id": row.creator_id, "taken_at": note.at, "ended_at": note.at}
@@ -140,7 +140,7 @@ def _unbound_id(connection: Connection, row: Row[Any], message_id: str | None, n
     if other is None:
         return message_id
     message = f"broadcast {row.id}: the platform answered with the id of broadcast {other}: {message_id}"
-    alarms.sound(connection, f"same_id:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
+    alarms.say_once(connection, f"same_id:{row.id}", message, now, row.id, row.creator_id)
     return None
 
 
@@ -173,4 +173,4 @@ def settle_account(
 def _alarm_bad_delivery(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> None:
     if verdict.reason:
         message = f"broadcast {row.id}: {verdict.reason}"
-        alarms.sound(connection, f"delivery:{row.id}", message, now, broadcast_id=row.id, creator_id=row.creator_id)
+        alarms.say_once(connection, f"delivery:{row.id}", message, now, row.id, row.creator_id)

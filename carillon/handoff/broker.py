@@ -10,13 +10,17 @@ from dramatiq.brokers.stub import StubBroker
 from carillon.handoff.orders import QUEUES
 
 
-def make(redis_url: str | None) -> dramatiq.Broker:
-    """The in-process broker without a URL. Nothing is connected before the first order."""
+def make(redis_url: str | None, installation: str) -> dramatiq.Broker:
+    """The in-process broker without a URL. Nothing is connected before the first order.
+
+    Orders are ids of one ledger: another `installation` on the same Redis has queues of its own.
+    """
     broker: dramatiq.Broker
     if redis_url is None:
         broker = StubBroker(middleware=[])
     else:
-        broker = RedisBroker(url=redis_url, middleware=[], namespace="carillon")  # type: ignore[no-untyped-call]
+        namespace = f"carillon:{installation}"
+        broker = RedisBroker(url=redis_url, middleware=[], namespace=namespace)  # type: ignore[no-untyped-call]
     for queue in QUEUES:
         broker.declare_queue(queue)
     return broker

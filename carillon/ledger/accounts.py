@@ -4,13 +4,23 @@ Whoever changes broadcasts together with slots, pauses or stops locks the accoun
 ids, and the broadcasts after them: one order for all, so that nobody waits in a ring.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from carillon.ledger import alarms
+from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import broadcasts, creators, events
+
+
+@contextmanager
+def held(ledger: Ledger, creator_ids: Collection[int]) -> Iterator[tuple[Connection, datetime]]:
+    """A transaction that holds these accounts, and the ledger's clock as it was read after that."""
+    with ledger.write() as connection:
+        lock(connection, creator_ids)
+        yield connection, ledger.now(connection)
 
 
 def lock(connection: Connection, creator_ids: Collection[int]) -> None:

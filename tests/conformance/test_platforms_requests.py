@@ -297,7 +297,13 @@ def test_what_is_sent(
 ) -> None:
     name, account, content, path, headers, body = case
     with StandIn() as platform:
-        receipt = send(PLATFORMS[name], client, Account(platform.url, account, SECRET), content, Guard(inf))
+        receipt = send(
+            PLATFORMS[name],
+            client,
+            PLATFORMS[name].request(Account(platform.url, account, SECRET), content),
+            SECRET,
+            Guard(inf),
+        )
     (seen,) = platform.seen
     assert (seen.method, seen.path, platform.faults) == ("POST", path, [])
     assert seen.json() == body

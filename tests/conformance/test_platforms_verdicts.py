@@ -29,6 +29,13 @@ from standins import Reply, Seen, StandIn, Wire, reset
 SECRET = "sk_live_5ecret"
 CONTENT = Content(text="Hi", include=(ListRef(kind="smart", value="fans"),))
 NOTHING_SAID = Receipt(None, None)
+
+
+def send_as(name: str, client: Client, account: Account) -> Receipt:
+    platform = PLATFORMS[name]
+    return send_by(platform, client, platform.request(account, CONTENT), SECRET, Guard(inf))
+
+
 JSON, HTML = {"Content-Type": "application/json"}, {"Content-Type": "text/html"}
 
 BODIES: dict[str, Reply] = {
@@ -62,7 +69,7 @@ def send(request: pytest.FixtureRequest) -> Callable[[Client, str], Receipt]:
     """One send of the platform under test to a URL."""
 
     def send(client: Client, url: str) -> Receipt:
-        return send_by(PLATFORMS[request.param], client, Account(url, "acct", SECRET), CONTENT, Guard(inf))
+        return send_as(request.param, client, Account(url, "acct", SECRET))
 
     return send
 
@@ -149,7 +156,7 @@ def test_a_wrapped_upstream_status_decides(client: Client, case: Any) -> None:
     account = Account("", "acct", SECRET)
     with StandIn(lambda _: Reply(status, body)) as platform:
         account = Account(platform.url, "acct", SECRET)
-        got = outcome(lambda: send_by(PLATFORMS["onlyfansapi"], client, account, CONTENT, Guard(inf)))
+        got = outcome(lambda: send_as("onlyfansapi", client, account))
     assert (type(got) if want else got) == (want or replace(NOTHING_SAID, status=status))
 
 
@@ -176,7 +183,7 @@ def test_a_wrapped_upstream_status_decides(client: Client, case: Any) -> None:
 def test_receipts_are_read_leniently(client: Client, name: str, body: Any, receipt: Receipt) -> None:
     with StandIn(lambda _: Reply(201, body)) as platform:
         account = Account(platform.url, "acct", SECRET)
-        assert send_by(PLATFORMS[name], client, account, CONTENT, Guard(inf)) == replace(receipt, status=201)
+        assert send_as(name, client, account) == replace(receipt, status=201)
 
 
 def hang(wire: Wire, _: socket.socket) -> None:

@@ -13,7 +13,7 @@ from carillon.handoff.orders import DELIVER, QUEUES, hand_off
 
 @pytest.mark.parametrize("kind", ["in this process", "on Redis"])
 def test_every_order_is_carried_out_once(kind: str, request: pytest.FixtureRequest) -> None:
-    broker = brokers.make(None if kind == "in this process" else request.getfixturevalue("redis_url"))
+    broker = brokers.make(None if kind == "in this process" else request.getfixturevalue("redis_url"), "test")
     done: Counter[int] = Counter()
     wanted = 1_203
     all_done = threading.Event()
@@ -38,6 +38,6 @@ def test_every_order_is_carried_out_once(kind: str, request: pytest.FixtureReque
 
 
 def test_a_queue_that_is_away_accepts_nothing() -> None:
-    broker = brokers.make("redis://127.0.0.1:1")
+    broker = brokers.make("redis://127.0.0.1:1", "test")
     assert hand_off(broker, DELIVER, [(1, "frontrow"), (2, "fanvue")]) == []
     broker.close()

@@ -14,13 +14,15 @@ from carillon import clock
 from carillon.campaigns.catalogue import Catalogue
 from carillon.campaigns.load import reload
 from carillon.ledger import decisions
+from carillon.ledger.beats import beat
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import beats, broadcasts, catalogues, creators, cursors, events, pauses
-from scheduler.missed import beat, catch_up, gap
+from scheduler.missed import catch_up, gap
 from scheduler.plan import plan
 from scheduler.publish import NothingInForceError, Publisher
 from scheduler.release import release
 
+ELSEWHERE = {"host": "elsewhere", "host_at": clock.now(), "revision": "0001"}
 HEAD = """version: 1
 creators:
   bea: {platform: frontrow, credentials: env:K, timezone: Europe/Berlin}
@@ -290,7 +292,7 @@ def test_live_facts_of_a_creator_follow_the_file(ledger: Ledger, declare: Declar
 def outage(ledger: Ledger, began: datetime) -> tuple[datetime, datetime]:
     """As if the only scheduler had last beaten then."""
     with ledger.write() as connection:
-        connection.execute(insert(beats).values(process="dead", role="scheduler", at=began))
+        connection.execute(insert(beats).values(process="dead", role="scheduler", at=began, **ELSEWHERE))
         connection.execute(update(cursors).values(since=began, planned_until=began))
     missed = gap(ledger)
     assert missed is not None
@@ -316,7 +318,7 @@ def test_what_was_missed_is_caught_up_by_its_rule(
             connection.execute(update(broadcasts).where(broadcasts.c.id == row.id).values(moved))
     began = clock.now() - timedelta(minutes=38)
     with ledger.write() as connection:
-        connection.execute(insert(beats).values(process="dead", role="scheduler", at=began))
+        connection.execute(insert(beats).values(process="dead", role="scheduler", at=began, **ELSEWHERE))
     missed = gap(ledger)
     assert missed is not None
     catch_up(ledger, publisher.catalogue, missed, "scheduler test")
@@ -342,9 +344,9 @@ def test_an_outage_that_outlasts_the_plan_leaves_a_hundred_rows_and_a_count(ledg
 
 def test_a_scheduler_that_beats_misses_nothing(ledger: Ledger) -> None:
     assert gap(ledger) is None
-    beat(ledger, "scheduler test")
-    beat(ledger, "scheduler test")
-    beat(ledger, "another")
+    beat(ledger, "scheduler", "scheduler test")
+    beat(ledger, "scheduler", "scheduler test")
+    beat(ledger, "scheduler", "another")
     assert gap(ledger) is None
 
 

@@ -27,7 +27,7 @@ TOMORROW = clock.now() + timedelta(days=1)
 
 @pytest.fixture
 def broker() -> Iterator[StubBroker]:
-    made = brokers.make(None)
+    made = brokers.make(None, "test")
     assert isinstance(made, StubBroker)
     yield made
     made.close()
@@ -197,7 +197,7 @@ def test_after_ten_hand_offs_a_person_must_look(ledger: Ledger, broker: StubBrok
 
 def test_a_queue_that_is_away_is_not_counted(ledger: Ledger) -> None:
     id_ = due(ledger, add_creator(ledger), "drop")
-    away = brokers.make("redis://127.0.0.1:1")
+    away = brokers.make("redis://127.0.0.1:1", "test")
     assert release(ledger, away, (), "scheduler test") == 0
     row = broadcast(ledger, id_)
     assert (row.state, row.hand_offs) == ("queued", 0)

@@ -1,0 +1,70 @@
+"""Where workers lay what platforms told them, for each other: Redis. It may be away, and then everybody asks anew."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import redis
+
+from carillon import clock
+from carillon.platforms.contract import AudienceList
+
+_PATIENCE_SECONDS = 0.2
+"""A broadcast that is due does not wait for a queue that hangs."""
+
+_AVOIDED_SECONDS = 5.0
+
+
+class Shelf:
+    """Keys are digests, since they are made of accounts' keys; values are lists of an account, or a medium's state."""
+
+    def __init__(self, url: str, namespace: str) -> None:
+        self._client = redis.Redis.from_url(
+            url, retry=None, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS
+        )
+        self._prefix = f"{namespace}:told:"
+        self._avoided_until = 0.0
+
+    def get(self, key: Sequence[str | None]) -> tuple[float, Any] | None:
+        """(seconds for which it is fresh, value), or None."""
+        found = self._try(lambda: self._with_time_left(self._name(key)))
+        if not found or found[1] is None or found[0] <= 0:
+            return None
+        return found[0] / 1000, _read(found[1])
+
+    def _with_time_left(self, name: str) -> list[Any]:
+        with self._client.pipeline() as pipe:
+            pipe.pttl(name)
+            pipe.get(name)
+            return pipe.execute()
+
+    def put(self, key: Sequence[str | None], value: Any, seconds: float) -> None:
+        if seconds > 0:
+            self._try(lambda: self._client.set(self._name(key), _written(value), px=int(seconds * 1000) + 1))
+
+    def remove(self, key: Sequence[str | None]) -> None:
+        self._try(lambda: self._client.delete(self._name(key)))
+
+    def _name(self, key: Sequence[str | None]) -> str:
+        return self._prefix + sha256(json.dumps(list(key)).encode()).hexdigest()
+
+    def _try(self, ask: Callable[[], Any]) -> Any:
+        if clock.ticks() < self._avoided_until:
+            return None
+        try:
+            return ask()
+        except redis.RedisError:
+            self._avoided_until = clock.ticks() + _AVOIDED_SECONDS
+            return None
+
+
+def _written(value: Any) -> str:
+    lists = value is not None and not isinstance(value, str)
+    return json.dumps({"lists": [asdict(known) for known in value]} if lists else {"state": value})
+
+
+def _read(text: bytes) -> Any:
+    told = json.loads(text)
+    return tuple(AudienceList(**known) for known in told["lists"]) if "lists" in told else told["state"]
