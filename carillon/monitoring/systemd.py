@@ -30,8 +30,8 @@ def notify(*lines: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """After so long without `WELL` systemd restarts this process; say it twice as often. None: nobody watches."""
+    """How often to say `WELL`: twice in the time after which systemd restarts this process. None: nobody watches."""
     watched, microseconds = os.environ.get("WATCHDOG_PID", ""), os.environ.get("WATCHDOG_USEC", "")
     if watched not in {"", str(os.getpid())} or not microseconds.isascii() or not microseconds.isdigit():
         return None
-    return int(microseconds) / 1_000_000 or None
+    return int(microseconds) / 2_000_000 or None

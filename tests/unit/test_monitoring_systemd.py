@@ -35,15 +35,15 @@ def test_where_nobody_listens_nothing_happens(address: str | None, monkeypatch: 
 @pytest.mark.parametrize(
     ("microseconds", "watched", "seconds"),
     [
-        ("30000000", None, 30.0),
-        ("1500000", "this one", 1.5),
+        ("30000000", None, 15.0),
+        ("1500000", "this one", 0.75),
         ("30000000", "1", None),
         (None, None, None),
         ("0", None, None),
         ("soon", None, None),
     ],
 )
-def test_who_is_watched_and_how_closely(
+def test_who_is_watched_speaks_twice_in_the_time(
     microseconds: str | None, watched: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (
