@@ -7,10 +7,10 @@ names in CREDENTIALS_DIRECTORY, so that no secret has to stand in an environment
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import load_dotenv
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?/?")
@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     alarm_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_urls)] = Field(default=(), repr=False)
     ping_url: Annotated[str, AfterValidator(_web)] | None = Field(default=None, repr=False)
     log: Literal["console", "json"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A file that was left empty is as good as none, like a variable."""
+        return {name: value for name, value in given.items() if value != ""}
 
     @property
     def database(self) -> str:
