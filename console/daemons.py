@@ -21,6 +21,9 @@ from console.opening import connect
 
 log = structlog.get_logger()
 
+_PACE_SECONDS = 15.0
+_GIVEN_UP_SECONDS = 60.0
+
 
 def process_name() -> str:
     """What events and logs call this process."""
@@ -54,12 +57,18 @@ def shared_ledger(settings: Settings, daemon: str) -> Ledger:
 def wait_for_the_end(stopping: threading.Event, wrong: Callable[[], list[str]]) -> None:
     """Until it is told to stop; meanwhile the service manager hears that all is well, for as long as it is."""
     systemd.notify("READY=1")
-    pace = systemd.watchdog_seconds()
-    while not stopping.wait(pace and pace / 2):  # one look that finds a fault is forgiven
-        if faults := wrong():
-            log.error("this process is not well", wrong=faults)
-        else:
+    pace = (systemd.watchdog_seconds() or 2 * _PACE_SECONDS) / 2
+    in_a_row = 0
+    while not stopping.wait(pace):  # one look that finds a fault is forgiven
+        faults = wrong()
+        in_a_row = in_a_row + 1 if faults else 0
+        if not faults:
             systemd.notify("WATCHDOG=1")
+            continue
+        log.error("this process is not well", wrong=faults)
+        if in_a_row * pace > _GIVEN_UP_SECONDS:
+            log.critical("a beat hangs and cannot be ended; whoever watches this process must start it again")
+            os._exit(1)
     systemd.notify("STOPPING=1")
     log.info("stopping: no new claim; what is on its way is finished and recorded")
 

@@ -74,7 +74,7 @@ def _work(settings: Settings, name: str, threads: Mapping[str, int], hello: Hell
         notifier = Notifier(ledger, settings.alarm_urls, who)
         service = Service(settings, ledger, broker, who, threads, tell=notifier.run)
         service.start()
-        tell_parent(hello, stopping, service.wrong)
+        tell_parent(hello, stopping, service.wrong, service.hangs)
         service.stop_claiming()
         service.stop()
         notifier.close()

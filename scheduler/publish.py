@@ -50,7 +50,7 @@ class Publisher:
         self.generation = 0
         self._seen: Stamp = ()
         self._settling: Stamp = ()
-        self._files = Files(ledger, path)
+        self._files = Files(ledger, path, who)
 
     def start(self) -> None:
         """Raises NothingInForceError."""

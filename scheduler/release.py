@@ -26,6 +26,11 @@ log = structlog.get_logger()
 
 SWEEP_AFTER = timedelta(seconds=30)
 _ACCOUNTS_AT_ONCE = 1000
+_MOST_ROUNDS = 20
+"""Sends that end wake their accounts all the time; the next beat is never far."""
+
+_TOLD_AT_ONCE = 100
+"""A line of a journal has its limits."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ class Awake:
 def release(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who: str) -> int:
     """Hand off everything that may go now; `names` are the campaigns in force. Returns how many the queue took."""
     count = 0
-    while (wait := next_wake(ledger)) is not None and wait <= timedelta(0):
+    for _ in range(_MOST_ROUNDS):
+        wait = next_wake(ledger)
+        if wait is None or wait > timedelta(0):
+            break
         awake = _wake_up(ledger, names, who)
         count += len(put_on_queue(ledger, broker, awake.queued))
         if not awake.accounts:
@@ -64,7 +72,10 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
     taken = set(accepted)
     for platform, count in Counter(platform for id_, platform in queued if id_ in taken).items():
         metrics.handed_off(platform, count)
-    log.info("handed off", broadcasts=accepted)
+    for start in range(0, len(accepted), _TOLD_AT_ONCE):
+        log.info("handed off", broadcasts=accepted[start : start + _TOLD_AT_ONCE])
+    if not accepted:
+        return []
     with ledger.write() as connection:
         counted = update(broadcasts).where(broadcasts.c.id.in_(accepted), broadcasts.c.state == State.QUEUED)
         connection.execute(counted.values(hand_offs=broadcasts.c.hand_offs + 1))

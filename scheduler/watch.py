@@ -30,9 +30,9 @@ def watch(ledger: Ledger) -> None:
     """Raise what has stood too long, clear what no longer does, and write new alarms to the log."""
     with ledger.read() as session:
         now = ledger.now(session.connection())
+        still_open = set(session.scalars(_open_causes()))  # first: what others raise meanwhile is not cleared below
         stuck = {_cause(row): row for row in session.execute(_stuck(now))}
         stuck |= {f"overdue:{row.id}": row for row in _overdue(session.connection(), now)}
-        still_open = set(session.scalars(_open_causes()))
         untold = list(session.execute(_untold(now)))
     if stuck.keys() == still_open and not untold:
         return

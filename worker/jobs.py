@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.handoff.orders import DELIVER, PREPARE, QUEUES, RECHECK, RECONCILE
+from carillon.ledger.connect import first_line
 from carillon.monitoring import metrics
 from worker.deliver import deliver, prepare
 from worker.means import Means
@@ -29,8 +30,7 @@ def _guarded(order: str, job: Callable[[Means, int], None], means: Means) -> Cal
             job(means, subject)
         except SQLAlchemyError as error:
             metrics.database_error(order)
-            words = str(getattr(error, "orig", error)).partition("\n")[0]
-            log.error("no ledger now; the order is given again", order=order, subject=subject, error=words)
+            log.error("no ledger now; the order is given again", order=order, subject=subject, error=first_line(error))
         except Exception:
             log.exception("an order failed; the ledger keeps what it was about", order=order, subject=subject)
 
