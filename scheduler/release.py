@@ -104,7 +104,7 @@ def _wake_up(ledger: Ledger, names: Collection[str], who: str) -> Awake:
 
 def _lock_awake(connection: Connection, now: datetime) -> list[Row[Any]]:
     awake = select(creators).where(creators.c.wake_at <= now).order_by(creators.c.id).limit(_ACCOUNTS_AT_ONCE)
-    return list(connection.execute(awake.with_for_update(skip_locked=True)))
+    return list(connection.execute(awake.with_for_update(key_share=True, skip_locked=True)))
 
 
 def _skip_overlapping(connection: Connection, accounts: list[Row[Any]], now: datetime, who: str) -> None:

@@ -37,11 +37,11 @@ def watch(ledger: Ledger) -> None:
     if stuck.keys() == still_open and not untold:
         return
     with ledger.write() as connection:
-        for cause in stuck.keys() - still_open:
+        for cause in sorted(stuck.keys() - still_open):  # in one order for all schedulers: none waits in a ring
             row = stuck[cause]
             alarms.sound(connection, cause, _words(row), now, broadcast_id=row.id, creator_id=row.creator_id)
         alarms.clear_all(connection, still_open - stuck.keys(), now)
-        fresh = connection.execute(_untold(now)).all()
+        fresh = connection.execute(_untold(now).with_for_update(skip_locked=True)).all()
         told = update(alarm_rows).where(alarm_rows.c.id.in_([row.id for row in fresh]))
         connection.execute(told.values(told_at=now))
     for row in fresh:

@@ -76,9 +76,7 @@ def test_no_beat_at_all_is_told(now: Now) -> None:
 
 
 def test_a_database_that_is_away_is_told_once_and_when_it_is_back() -> None:
-    faults: list[Exception | None] = [
-        OperationalError("SELECT", {}, Exception("gone\nDETAIL: a row")) for _ in range(3)
-    ]
+    faults: list[Exception] = [OperationalError("SELECT", {}, Exception("gone\nDETAIL: a row"))] * 3
     of_it = Turns()
 
     def run() -> None:
