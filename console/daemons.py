@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -71,6 +73,31 @@ def wait_for_the_end(stopping: threading.Event, wrong: Callable[[], list[str]]) 
             os._exit(1)
     systemd.notify("STOPPING=1")
     log.info("stopping: no new claim; what is on its way is finished and recorded")
+
+
+def stopped_within(seconds: float, *stops: Callable[[], None]) -> bool:
+    """Run these at once. False if one of them waits for a server that hangs: the ledger knows what was claimed."""
+    threads = [threading.Thread(target=stop, name="stop", daemon=True) for stop in stops]
+    give_up = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
+    hang = any(thread.is_alive() for thread in threads)
+    if hang:
+        log.warning("something hangs and is left behind")
+    return not hang
+
+
+def ended(code: int) -> int:
+    """The exit code; or the end, here and now, if a thread would hold it up."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # told twice, it still ends as it should
+    main = threading.main_thread()
+    if any(thread.is_alive() and not thread.daemon and thread is not main for thread in threading.enumerate()):
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 @contextmanager

@@ -28,7 +28,7 @@ _SILENT_SECONDS = 60.0
 """On a clock that stands still while the machine is suspended: after that nobody has had a chance to speak."""
 
 _FROZEN_SECONDS = 5.0
-_STOP_SECONDS = 29.0
+_STOP_SECONDS = 28.0
 _STEADY_SECONDS = 10.0
 """A process that lived for so long is started again at once; one that did not, after a growing pause."""
 
@@ -50,6 +50,10 @@ class _Place:
     spoke: bool = False
     not_before: float = 0
     pause: float = 0.5
+
+    def faults(self) -> list[str]:
+        """What it said last, or that it says nothing."""
+        return ["it does not speak"] if time.monotonic() - self.heard > _FROZEN_SECONDS else self.wrong
 
 
 class Supervisor:
@@ -82,7 +86,7 @@ class Supervisor:
         """What keeps the processes from working."""
         missing = sum(place.process is None for place in self._places)
         faults = [f"{missing} of {len(self._places)} processes do not run"] if missing else []
-        return faults + [f"process {p.process.pid}: {fault}" for p in self._places if p.process for fault in p.wrong]
+        return faults + [f"process {p.process.pid}: {fault}" for p in self._places if p.process for fault in p.faults()]
 
     def _start_missing(self) -> None:
         for place in self._places:

@@ -67,9 +67,10 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
     if not queued:
         return []
     accepted = hand_off(broker, DELIVER, queued)
+    taken = set(accepted)
     if len(accepted) < len(queued):
         log.error("the queue cannot be reached; what it did not take is handed off again", orders=len(queued))
-    taken = set(accepted)
+        _hand_off_soon(ledger, [id_ for id_, _ in queued if id_ not in taken])
     for platform, count in Counter(platform for id_, platform in queued if id_ in taken).items():
         metrics.handed_off(platform, count)
     for start in range(0, len(accepted), _TOLD_AT_ONCE):
@@ -80,6 +81,13 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
         counted = update(broadcasts).where(broadcasts.c.id.in_(accepted), broadcasts.c.state == State.QUEUED)
         connection.execute(counted.values(hand_offs=broadcasts.c.hand_offs + 1))
     return accepted
+
+
+def _hand_off_soon(ledger: Ledger, refused: Collection[int]) -> None:
+    """Nobody has what the queue did not accept: the next sweep need not wait as for an order on its way."""
+    with ledger.write() as connection:
+        theirs = (broadcasts.c.id.in_(refused), broadcasts.c.state == State.QUEUED)
+        connection.execute(update(broadcasts).where(*theirs).values(hand_off_at=ledger.now(connection)))
 
 
 def _wake_up(ledger: Ledger, names: Collection[str], who: str) -> Awake:

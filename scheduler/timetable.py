@@ -15,7 +15,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import beats
@@ -65,7 +65,7 @@ class Timetable:
         self._guard = ClockGuard(self._wind_up)
         self._beating, self._releasing = threading.Lock(), threading.Lock()
         self._nudged, self._stopping = threading.Event(), threading.Event()
-        self._last_beat = clock.ticks()
+        self._last_beat, self._tried = clock.ticks(), -GRACE.total_seconds()
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(4), "release": ThreadPoolExecutor(2)},
@@ -103,7 +103,7 @@ class Timetable:
         self._stopping.set()
         self._guard.stop()
         self._scheduler.shutdown(wait=True)
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             beats.leave(self._ledger, self._who)
 
     def hung(self) -> list[str]:
@@ -149,8 +149,17 @@ class Timetable:
             self._plan()
 
     def _beat(self) -> None:
+        ran_on = clock.ticks() - self._tried < GRACE.total_seconds()
+        self._tried = clock.ticks()
+        try:
+            self._beat_after(ran_on)
+        finally:
+            self._tried = clock.ticks()
+
+    def _beat_after(self, ran_on: bool) -> None:
+        """A scheduler that ran on and could not beat, as its database was away, has missed nothing: it is late."""
         with self._beating:
-            missed = gap(self._ledger)
+            missed = None if ran_on else gap(self._ledger)
             if missed and self._publisher.catalogue:
                 log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
                 catch_up(self._ledger, self._publisher.catalogue, missed, self._who, self._ends("beat"))
