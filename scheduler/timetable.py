@@ -149,26 +149,25 @@ class Timetable:
             self._plan()
 
     def _beat(self) -> None:
-        ran_on = clock.ticks() - self._tried < GRACE.total_seconds()
-        self._tried = clock.ticks()
-        try:
-            self._beat_after(ran_on)
-        finally:
-            self._tried = clock.ticks()
+        with self._beating:
+            ran_on = clock.ticks() - self._tried < GRACE.total_seconds()
+            try:
+                self._beat_after(ran_on)
+            finally:
+                self._tried = clock.ticks()
 
     def _beat_after(self, ran_on: bool) -> None:
         """A scheduler that ran on and could not beat, as its database was away, has missed nothing: it is late."""
-        with self._beating:
-            missed = None if ran_on else gap(self._ledger)
-            if missed and self._publisher.catalogue:
-                log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
-                catch_up(self._ledger, self._publisher.catalogue, missed, self._who, self._ends("beat"))
-                if self._stopping.is_set():
-                    return  # what was not caught up yet is missed until it is
-            beats.beat(self._ledger, "scheduler", self._who)
-            self._lookout.look()
-            forget_gone(self._ledger)
-            self._last_beat = clock.ticks()
+        missed = None if ran_on else gap(self._ledger)
+        if missed and self._publisher.catalogue:
+            log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
+            catch_up(self._ledger, self._publisher.catalogue, missed, self._who, self._ends("beat"))
+            if self._stopping.is_set():
+                return  # what was not caught up yet is missed until it is
+        beats.beat(self._ledger, "scheduler", self._who)
+        self._lookout.look()
+        forget_gone(self._ledger)
+        self._last_beat = clock.ticks()
 
     def _plan(self, enough: Callable[[], bool] | None = None) -> None:
         if self._publisher.catalogue:
