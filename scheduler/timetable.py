@@ -65,7 +65,8 @@ class Timetable:
         self._guard = ClockGuard(self._wind_up)
         self._beating, self._releasing = threading.Lock(), threading.Lock()
         self._nudged, self._stopping = threading.Event(), threading.Event()
-        self._last_beat, self._tried = clock.ticks(), -GRACE.total_seconds()
+        self._last_beat = self._tried = clock.ticks()
+        self._stood_still = True  # until its first beat it has not run at all
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": ThreadPoolExecutor(4), "release": ThreadPoolExecutor(2)},
@@ -150,21 +151,22 @@ class Timetable:
 
     def _beat(self) -> None:
         with self._beating:
-            ran_on = clock.ticks() - self._tried < GRACE.total_seconds()
+            self._stood_still |= clock.ticks() - self._tried >= GRACE.total_seconds()
             try:
-                self._beat_after(ran_on)
+                self._beat_once()
             finally:
                 self._tried = clock.ticks()
 
-    def _beat_after(self, ran_on: bool) -> None:
+    def _beat_once(self) -> None:
         """A scheduler that ran on and could not beat, as its database was away, has missed nothing: it is late."""
-        missed = None if ran_on else gap(self._ledger)
+        missed = gap(self._ledger) if self._stood_still else None
         if missed and self._publisher.catalogue:
             log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
             catch_up(self._ledger, self._publisher.catalogue, missed, self._who, self._ends("beat"))
             if self._stopping.is_set():
                 return  # what was not caught up yet is missed until it is
         beats.beat(self._ledger, "scheduler", self._who)
+        self._stood_still = False
         self._lookout.look()
         forget_gone(self._ledger)
         self._last_beat = clock.ticks()

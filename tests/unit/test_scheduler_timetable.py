@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from carillon import clock
 from carillon.handoff import broker as brokers
@@ -50,6 +51,25 @@ def test_a_minute_and_a_half_without_a_beat(ledger: Ledger, timetable: Timetable
     timetable._beat()
     assert broadcast(ledger, id_).state == state
     assert timetable.wrong() == []
+
+
+def test_what_was_slept_through_is_caught_up_even_if_the_first_try_fails(
+    ledger: Ledger, timetable: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = add_broadcast(ledger, 1, due_at=clock.now() - timedelta(seconds=80), state="planned", catch_up="skip")
+    with ledger.write() as connection:
+        connection.execute(update(beats).values(at=clock.now() - timedelta(seconds=90)))
+    timetable._tried = clock.ticks() - 90
+    with monkeypatch.context() as broken:
+        broken.setattr("scheduler.timetable.gap", _fail)
+        with pytest.raises(OperationalError):
+            timetable._beat()
+    timetable._beat()
+    assert broadcast(ledger, id_).state == "skipped"
+
+
+def _fail(_ledger: Ledger) -> None:
+    raise OperationalError("SELECT", {}, Exception("the connection is stale"))
 
 
 def test_files_that_become_wrong_raise_an_alarm(
