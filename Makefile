@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 OPTIONS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 STAMP := .venv/.installed
 BIN := .venv/bin
