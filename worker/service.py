@@ -29,8 +29,10 @@ class Service:
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = Client(settings.http_timeout)
-        shelf = Shelf(settings.redis_url, broker.namespace) if settings.redis_url and isinstance(broker, RedisBroker) else None
-        means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, nudge, Lookups(shelf))
+        lookups = Lookups()
+        if settings.redis_url and isinstance(broker, RedisBroker):
+            lookups = Lookups(Shelf(settings.redis_url, broker.namespace))
+        means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, nudge, lookups)
         self._pool = Pool(broker, means, threads)
         self._presence = Presence(ledger, broker, who, tell)
         self.wrong = self._presence.wrong
