@@ -29,7 +29,9 @@ def beat(ledger: Ledger, role: str, process: str) -> None:
         put(connection, beats, {"process": process}, {**values, "revision": newest()})
         _forget_old(connection, now)
         if newest() < (connection.scalar(select(installations.c.oldest_revision)) or ""):
-            raise WrongSchemaError("the database is for newer code than this process runs: update it, and start it again")
+            raise WrongSchemaError(
+                "the database is for newer code than this process runs: update it, and start it again"
+            )
 
 
 def leave(ledger: Ledger, process: str) -> None:
