@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from carillon import clock
 from carillon.ledger.states import State
@@ -16,7 +17,7 @@ from carillon.platforms import errors
 from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Platform
 from worker.lookups import FRESH_SECONDS
 from worker.means import Means
-from worker.sight import LOOK_BACK
+from worker.sight import BASELINE_BACK
 from worker.verdict import backoff
 
 MEDIA_SECONDS = 15.0
@@ -27,7 +28,7 @@ class Clear:
     """It may go; every reference by name has become an id. `baseline`: the ids that the platform showed, as JSON."""
 
     content: Content
-    baseline: str | None
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,14 @@ class Asked:
     def media(self, content: Content) -> dict[str, MediaState]:
         return {media_id: self._medium(media_id) for media_id in content.media}
 
-    def baseline(self) -> str | None:
+    def baseline(self, content: Content) -> str | None:
         """What the platform shows before the request; None where it does not say."""
-        if self.platform.shows == "nothing":
+        if self.platform.shows(content, timedelta()) == "nothing":
             return None
-        return self.means.lookups.get(self._baseline_key(), self._read_baseline, self.fresh_seconds)
+        try:
+            return self.means.lookups.get(self._baseline_key(), self._read_baseline, self.fresh_seconds)
+        except (errors.Unreadable, errors.Unreachable):
+            return None
 
     def forget_baseline(self) -> None:
         """After a send it is no longer what was there before."""
@@ -79,11 +83,8 @@ class Asked:
     def _baseline_key(self) -> tuple[str | None, ...]:
         return ("baseline", self.platform.name, self.account.id, self.account.secret)
 
-    def _read_baseline(self) -> str | None:
-        try:
-            shown = self.platform.shown(self.means.client, self.account, clock.now() - LOOK_BACK)
-        except (errors.Unreadable, errors.Unreachable):
-            return None
+    def _read_baseline(self) -> str:
+        shown = self.platform.shown(self.means.client, self.account, clock.now() - BASELINE_BACK)
         return json.dumps(sorted(one.id for one in shown))
 
     def _read_lists(self) -> Sequence[AudienceList] | None:
@@ -112,7 +113,7 @@ def prepare(means: Means, platform: Platform, account: Account, content: Content
     with suppress(errors.PlatformError):
         asked.lists(content)
         asked.media(content)
-        asked.baseline()
+        asked.baseline(content)
 
 
 def preflight(
@@ -130,7 +131,7 @@ def preflight(
         media = _media(asked, content)
     except errors.Unreachable as error:
         return Later("retry", backoff(put_offs, draw), f"the platform cannot be asked: {error.words}")
-    return _audience(content, lists) or media or _clear(content, lists, asked.baseline())
+    return _audience(content, lists) or media or _clear(content, lists, asked.baseline(content))
 
 
 def _audience(content: Content, lists: Sequence[AudienceList] | None) -> Stop | None:

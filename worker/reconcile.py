@@ -14,7 +14,7 @@ from carillon.ledger import accounts
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, creators, lookups, slots
 from carillon.platforms import credentials, errors
-from carillon.platforms.contract import Content, Platform, Shown
+from carillon.platforms.contract import Content, Platform, Shown, Shows
 from carillon.platforms.roster import PLATFORMS
 from worker.account import account_of
 from worker.means import Means
@@ -38,8 +38,11 @@ class Open:
     wanted: Wanted
 
     @property
-    def ended_at(self) -> datetime:
-        return self.wanted.ended_at
+    def can_be_asked(self) -> bool:
+        return self.shows(self.attempt.started_at) != "nothing"
+
+    def shows(self, now: datetime) -> Shows:
+        return self.platform.shows(self.wanted.content, now - self.attempt.started_at)
 
 
 def reconcile(means: Means, broadcast_id: int) -> None:
@@ -90,7 +93,7 @@ def _wanted(connection: Connection, row: Row[Any], attempt: Row[Any]) -> Wanted:
 
 
 def _look(means: Means, opened: Open) -> tuple[Sight | None, str]:
-    if opened.platform.shows == "nothing":
+    if not opened.can_be_asked:
         return None, f"{opened.row.platform} cannot be asked what it has taken"
     try:
         sight = look(means, opened.platform, account_of(means, opened.creator), opened.wanted)
@@ -115,7 +118,7 @@ def _settle(means: Means, opened: Open, sight: Sight | None, words: str, took: t
 
 
 def _keep(connection: Connection, opened: Open, sight: Sight | None, words: str, began_at: datetime) -> None:
-    if opened.platform.shows == "nothing":
+    if not opened.can_be_asked:
         return
     clean = sight is not None and not (sight.sighted.whole or sight.sighted.part or sight.sighted.other)
     seen = sight.told() if sight else "[]"
@@ -129,11 +132,11 @@ def _case(connection: Connection, opened: Open, sight: Sight | None, now: dateti
     return Case(
         now=now,
         unknown_since=opened.row.state_since,
-        ended_at=opened.ended_at,
+        ended_at=opened.wanted.ended_at,
         sighted=sight.sighted if sight else None,
         clean_looks=list(connection.scalars(clean)),
-        can_be_asked=opened.platform.shows != "nothing",
-        absence_is_proof=opened.platform.shows == "all",
+        can_be_asked=opened.can_be_asked,
+        absence_is_proof=opened.shows(now) == "all",
         has_baseline=opened.attempt.baseline is not None,
         may_resend=opened.row.on_unknown == "resend" and connection.scalar(resent) is None,
     )

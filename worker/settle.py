@@ -95,10 +95,11 @@ def settle(case: Case) -> Ending:
 
 
 def _matched(sighted: Sighted) -> Found | Doubt:
-    if len(sighted.whole) == 1:
+    if len(sighted.whole) == 1 and not sighted.part:
         return Found(sighted.whole[0])
     if sighted.whole:
-        return Doubt(f"the platform shows {len(sighted.whole)} new messages that agree with it")
+        count = len(sighted.whole) + len(sighted.part)
+        return Doubt(f"the platform shows {count} new messages that agree with it, in all or in part")
     return Doubt("the platform shows a new message that agrees with it only in part")
 
 

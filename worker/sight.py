@@ -5,15 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from carillon.platforms.agreement import Agreement, agrees
-
 from carillon import clock
+from carillon.platforms.agreement import Agreement, agrees
 from carillon.platforms.contract import Account, Content, Platform, Shown
 from worker.means import Means
 from worker.settle import Sighted
 
 LOOK_BACK = timedelta(hours=1)
-"""How far before the request a look reaches; a baseline reaches as far, so that nothing old seems new."""
+"""How far before the request a look reaches."""
+
+BASELINE_BACK = timedelta(hours=2)
+"""A baseline reaches further, so that nothing old seems new, not even to a clock that is wrong by an hour."""
 
 _MARGIN = timedelta(minutes=1)
 """Around the attempt: platforms count whole seconds, and their clocks are not ours."""
@@ -49,7 +51,7 @@ def look(means: Means, platform: Platform, account: Account, wanted: Wanted) -> 
     """Raises the reading errors of `errors.py`; of a look that is not complete nothing counts."""
     shown = platform.shown(means.client, account, wanted.started_at - LOOK_BACK)
     fresh = [one for one in shown if one.id not in (wanted.baseline or ()) and one.id not in wanted.bound]
-    messages = {one.id: _whole(means, platform, account, one) for one in fresh[-_MOST_NEW:]}
+    messages = {one.id: _whole(means, platform, account, one) for one in fresh[:_MOST_NEW]}
     return Sight(judged(wanted, messages.values(), more=len(fresh) > _MOST_NEW), messages)
 
 

@@ -6,7 +6,7 @@ A field that is None was not given and is absent on the wire; one that is given 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -100,7 +100,9 @@ class Shown:
     """
 
     id: str
-    created_at: datetime | None = None  # UTC, mostly whole seconds; of a scheduled one, when it will go
+    created_at: datetime | None = (
+        None  # UTC, mostly whole seconds; a scheduled one has none, or the time when it will go
+    )
     text: str | None = None  # as it came: HTML or markdown; one that was cut ends in an ellipsis
     media: frozenset[str] | None = None  # the ids that were sent, where the platform shows those
     media_count: int | None = None
@@ -146,13 +148,14 @@ class Platform(Protocol):
     def media(self, client: "Client", account: Account, media_id: str) -> MediaState:
         """Whether a media id can be sent now; `unknown` where the platform cannot be asked."""
 
-    def shows(self, content: Content) -> Shows:
-        """What a look tells about whether `content` was taken."""
+    def shows(self, content: Content, age: timedelta) -> Shows:
+        """What a look tells now about whether a request of that age, to send `content`, was taken."""
 
     def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
         """All mass messages that may have been made since then, by whomever, withdrawn ones too; each id once.
 
-        Complete, or it raises the reading errors of `errors.py`. One without a readable time is always among them.
+        As complete as `shows` says, or it raises the reading errors of `errors.py`. One without a readable time is
+        always among them.
         """
 
     def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:

@@ -54,6 +54,7 @@ CASE = Case(
         ({"sighted": Sighted(whole=["m1"]), "absence_is_proof": False}, Found),
         ({"sighted": Sighted(whole=["m1", "m2"])}, Doubt),
         ({"sighted": Sighted(part=["m1"])}, Doubt),
+        ({"sighted": Sighted(whole=["m1"], part=["m2"])}, Doubt),
         ({}, Absent),
         ({"clean_looks": (after(61), after(80))}, LookAgain),
         ({"clean_looks": (after(20), after(59), after(95))}, LookAgain),
