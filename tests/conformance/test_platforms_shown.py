@@ -374,6 +374,8 @@ def test_queue_and_statistics_are_one_list(client: Client, sent: list[Any], queu
 def test_what_both_say_of_a_message_is_kept(client: Client) -> None:
     (found,) = ofauth(client, [item(91, "<p>A</p>", 1, price="5.00", mediaCount=1)], [item(1, "A", total=3)])
     assert found == Shown("1", NOON, text="A", media_count=1, price_cents=500, recipient_count=3)
+    (found,) = ofauth(client, [item(1, "A", 90)], [{"id": 1, "total": 3}])
+    assert found == Shown("1", NOON + timedelta(seconds=90), text="A", recipient_count=3)
 
 
 def test_withdrawn_ones_on_ofauth(client: Client) -> None:

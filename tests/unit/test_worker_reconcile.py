@@ -37,7 +37,9 @@ class Fanvue:
         if seen.method == "POST":
             if self.takes:
                 self.add(seen.json()["text"])
-            return Reply(201, {"id": self.messages[-1]["id"], "recipientCount": 3}) if self.answers else Reply(502, "oh")
+            return (
+                Reply(201, {"id": self.messages[-1]["id"], "recipientCount": 3}) if self.answers else Reply(502, "oh")
+            )
         if "/chats/mass-messages" not in seen.path:
             return Reply(404, {"message": "not here"})
         if self.shows:
