@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 OPTIONS ?=
+WORKERS ?= 3
 
 STAMP := .venv/.installed
 BIN := .venv/bin
@@ -13,7 +14,8 @@ CODE := carillon console scheduler worker tests
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  PYTHON=python3.12 names another Python; OPTIONS=... are handed to pytest or to the demo."
+	@echo "  PYTHON=python3.12 names another Python; OPTIONS=... are handed to pytest or to the demo;"
+	@echo "  WORKERS=... is how many tests run at once."
 
 install: $(STAMP) ## make .venv with everything pinned; .venv/bin/carillon is the command
 
@@ -21,7 +23,7 @@ demo: $(STAMP) ## send real broadcasts to four imitated platforms and watch; abo
 	@$(BIN)/carillon demo $(OPTIONS)
 
 test: $(STAMP) ## run all tests but benchmarks and the long fault tests
-	$(BIN)/pytest $(OPTIONS)
+	$(BIN)/pytest -n $(WORKERS) --maxschedchunk 1 $(OPTIONS)
 
 check: lint test ## what has to pass: format, lint, types, import contracts, tests
 

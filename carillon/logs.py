@@ -7,6 +7,7 @@ lines, on the console, and those are indented. Of an error the first line alone 
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
@@ -17,6 +18,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 _LONGEST_WORDS = 300
+_SELDOM_SECONDS = 30.0
 _QUIET = {
     "apprise": logging.CRITICAL + 1,  # names addresses that hold secrets; who calls it tells what failed
     "apscheduler": logging.ERROR,
@@ -42,7 +44,7 @@ def set_up(form: Literal["console", "json"] | None) -> None:
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line in one write: processes share the stream
         cache_logger_on_first_use=True,
     )
     _take_in_libraries(shared, ending)
@@ -67,6 +69,7 @@ def _for_programs() -> list[Processor]:
 def _take_in_libraries(shared: list[Processor], ending: list[Processor]) -> None:
     """What they log, and Python's warnings, goes the same way."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Seldom())
     without_meta = ProcessorFormatter.remove_processors_meta
     handler.setFormatter(ProcessorFormatter(processors=[without_meta, *ending], foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
@@ -74,6 +77,26 @@ def _take_in_libraries(shared: list[Processor], ending: list[Processor]) -> None
     logging.raiseExceptions = False  # a record that cannot be formatted would be told with all it is about
     for library, level in _QUIET.items():
         logging.getLogger(library).setLevel(level)
+
+
+class _Seldom(logging.Filter):
+    """Dramatiq's consumers say many times a second that their queue is away: once in a while is enough, in one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("dramatiq"):
+            return True
+        if record.exc_info and record.exc_info[1]:
+            record.msg, record.args = f"{record.getMessage()} {_said(record.exc_info[1])}", ()
+            record.exc_info = None
+        words, now = record.getMessage(), time.monotonic()
+        if now - self._said.get(words, -_SELDOM_SECONDS) < _SELDOM_SECONDS:
+            return False
+        self._said = {said: at for said, at in self._said.items() if now - at < _SELDOM_SECONDS} | {words: now}
+        return True
 
 
 def _on_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

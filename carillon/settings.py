@@ -8,12 +8,15 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?/?")
+_NO_BLANKS = re.compile(r"[!-~]+")
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
@@ -37,6 +40,15 @@ def _database(url: str) -> str:
 def _redis(url: str) -> str:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must start with redis://, rediss:// or unix://")
+    from redis import Redis
+
+    place = urlsplit(url)
+    if place.scheme != "unix" and place.path.strip("/") and not place.path.strip("/").isdigit():
+        raise ValueError("must end with the number of a database, as in redis://HOST:6379/0")
+    try:
+        Redis.from_url(url).connection_pool.make_connection()
+    except (TypeError, ValueError):
+        raise ValueError("has a port or a parameter that Redis does not know") from None
     return url
 
 
@@ -46,8 +58,13 @@ def _urls(text: object) -> object:
 
 
 def _web(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must start with https:// or http://")
+    try:
+        place = urlsplit(url)
+        right = place.scheme in {"http", "https"} and place.hostname and place.port != 0 and _NO_BLANKS.fullmatch(url)
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("must be https://HOST/PATH or http://HOST/PATH")
     return url
 
 
@@ -100,11 +117,13 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """Read the settings; overrides that are None are left to the environment. Raises SettingsError."""
-    if os.path.isfile(".env"):
-        load_dotenv(".env")
     try:
+        if os.path.isfile(".env"):
+            load_dotenv(".env")
         given = {name: value for name, value in overrides.items() if value is not None}
         return Settings(_secrets_dir=_credentials(), **given)  # type: ignore[arg-type]
+    except (UnicodeDecodeError, UnreadableError):
+        raise SettingsError(".env, or a file in CREDENTIALS_DIRECTORY, is not text in UTF-8") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(fault["loc"][0], fault["msg"]) for fault in error.errors())) from None
 

@@ -18,10 +18,13 @@ class Hello:
     parent: int
 
 
-def tell_parent(hello: Hello, stopping: threading.Event, wrong: Callable[[], list[str]]) -> None:
+def tell_parent(
+    hello: Hello, stopping: threading.Event, wrong: Callable[[], list[str]], hangs: Callable[[], bool]
+) -> None:
     """Until this process is told to stop, or whoever watches it is gone: it would be left without a master."""
     while os.getppid() == hello.parent:
-        with suppress(OSError):
-            hello.pipe.send(wrong())
+        if not hangs():
+            with suppress(OSError):
+                hello.pipe.send(wrong())
         if stopping.wait(EVERY_SECONDS):
             return

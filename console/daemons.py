@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -20,6 +22,9 @@ from console.failures import CommandError
 from console.opening import connect
 
 log = structlog.get_logger()
+
+_PACE_SECONDS = 15.0
+_GIVEN_UP_SECONDS = 60.0
 
 
 def process_name() -> str:
@@ -54,14 +59,45 @@ def shared_ledger(settings: Settings, daemon: str) -> Ledger:
 def wait_for_the_end(stopping: threading.Event, wrong: Callable[[], list[str]]) -> None:
     """Until it is told to stop; meanwhile the service manager hears that all is well, for as long as it is."""
     systemd.notify("READY=1")
-    pace = systemd.watchdog_seconds()
-    while not stopping.wait(pace and pace / 2):  # one look that finds a fault is forgiven
-        if faults := wrong():
-            log.error("this process is not well", wrong=faults)
-        else:
+    pace = (systemd.watchdog_seconds() or 2 * _PACE_SECONDS) / 2
+    in_a_row = 0
+    while not stopping.wait(pace):  # one look that finds a fault is forgiven
+        faults = wrong()
+        in_a_row = in_a_row + 1 if faults else 0
+        if not faults:
             systemd.notify("WATCHDOG=1")
+            continue
+        log.error("this process is not well", wrong=faults)
+        if in_a_row * pace > _GIVEN_UP_SECONDS:
+            log.critical("a beat hangs and cannot be ended; whoever watches this process must start it again")
+            os._exit(1)
     systemd.notify("STOPPING=1")
     log.info("stopping: no new claim; what is on its way is finished and recorded")
+
+
+def stopped_within(seconds: float, *stops: Callable[[], None]) -> bool:
+    """Run these at once. False if one of them waits for a server that hangs: the ledger knows what was claimed."""
+    threads = [threading.Thread(target=stop, name="stop", daemon=True) for stop in stops]
+    give_up = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
+    hang = any(thread.is_alive() for thread in threads)
+    if hang:
+        log.warning("something hangs and is left behind")
+    return not hang
+
+
+def ended(code: int) -> int:
+    """The exit code; or the end, here and now, if a thread would hold it up."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # told twice, it still ends as it should
+    main = threading.main_thread()
+    if any(thread.is_alive() and not thread.daemon and thread is not main for thread in threading.enumerate()):
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 @contextmanager

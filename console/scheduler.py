@@ -11,12 +11,22 @@ from carillon.monitoring.health import Health
 from carillon.monitoring.ledger_metrics import LedgerMetrics
 from carillon.monitoring.reach import unreachable
 from carillon.settings import Settings
-from console.daemons import process_name, served, shared_ledger, stop_on_signals, wait_for_the_end
+from console.daemons import (
+    ended,
+    process_name,
+    served,
+    shared_ledger,
+    stop_on_signals,
+    stopped_within,
+    wait_for_the_end,
+)
 from console.failures import nothing_in_force
 from scheduler.publish import NothingInForceError
 from scheduler.service import Service
 
 log = structlog.get_logger()
+
+_STOP_SECONDS = 20.0
 
 
 def scheduler(settings: Settings) -> int:
@@ -35,5 +45,5 @@ def scheduler(settings: Settings) -> int:
         with served(settings.health_port, health):
             log.info("scheduler is up", campaigns=str(settings.campaigns), ledger=ledger.shown)
             wait_for_the_end(stopping, service.hung)
-            service.stop()
-    return 0
+            stopped_within(_STOP_SECONDS, service.stop)
+        return ended(0)

@@ -5,6 +5,7 @@ It has one thread, since it forks: a lock that another thread held in that momen
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -26,7 +27,8 @@ log = structlog.get_logger()
 _SILENT_SECONDS = 60.0
 """On a clock that stands still while the machine is suspended: after that nobody has had a chance to speak."""
 
-_STOP_SECONDS = 29.0
+_FROZEN_SECONDS = 5.0
+_STOP_SECONDS = 28.0
 _STEADY_SECONDS = 10.0
 """A process that lived for so long is started again at once; one that did not, after a growing pause."""
 
@@ -49,6 +51,10 @@ class _Place:
     not_before: float = 0
     pause: float = 0.5
 
+    def faults(self) -> list[str]:
+        """What it said last, or that it says nothing."""
+        return ["it does not speak"] if time.monotonic() - self.heard > _FROZEN_SECONDS else self.wrong
+
 
 class Supervisor:
     """`work` is what each process runs."""
@@ -57,6 +63,7 @@ class Supervisor:
         self._work = work
         self._places = [_Place() for _ in range(processes)]
         self._up, self._in_vain = False, False
+        self._last_round = time.monotonic()
         self._fork = multiprocessing.get_context("fork")
         self._health = Health(list, self.wrong, metrics.exposition)  # who answers does not hang, and kills what does
 
@@ -66,6 +73,7 @@ class Supervisor:
         while not stopping.is_set() and not self._in_vain:
             self._start_missing()
             self._hear(answers)
+            self._forgive_a_freeze()
             self._kill_silent()
             self._say_that_all_is_well()
         systemd.notify("STOPPING=1")
@@ -78,7 +86,7 @@ class Supervisor:
         """What keeps the processes from working."""
         missing = sum(place.process is None for place in self._places)
         faults = [f"{missing} of {len(self._places)} processes do not run"] if missing else []
-        return faults + [f"process {p.process.pid}: {fault}" for p in self._places if p.process for fault in p.wrong]
+        return faults + [f"process {p.process.pid}: {fault}" for p in self._places if p.process for fault in p.faults()]
 
     def _start_missing(self) -> None:
         for place in self._places:
@@ -95,6 +103,7 @@ class Supervisor:
 
     def _become(self, hello: Hello) -> None:
         """In the new process: let go of what belongs to the one that watches, then work."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until it listens itself
         self._health.close()
         for place in self._places:
             if place.pipe:
@@ -127,7 +136,8 @@ class Supervisor:
     def _listen(self, place: _Place) -> None:
         assert place.pipe
         with suppress(EOFError):  # its end comes next
-            place.wrong, place.heard, place.spoke = place.pipe.recv(), time.monotonic(), True
+            while place.pipe.poll():
+                place.wrong, place.heard, place.spoke = place.pipe.recv(), time.monotonic(), True
 
     def _say_that_all_is_well(self) -> None:
         if not self._up and all(place.spoke for place in self._places):
@@ -135,6 +145,14 @@ class Supervisor:
             log.info("worker is up", processes=len(self._places))
             systemd.notify("READY=1")
         systemd.notify("WATCHDOG=1")
+
+    def _forgive_a_freeze(self) -> None:
+        """Where this process stood still, the others did too, and had no chance to speak."""
+        now = time.monotonic()
+        if now - self._last_round > _FROZEN_SECONDS:
+            for place in self._places:
+                place.heard = now
+        self._last_round = now
 
     def _kill_silent(self) -> None:
         long_ago = time.monotonic() - _SILENT_SECONDS
@@ -149,7 +167,7 @@ class Supervisor:
         assert place.pipe
         pid, code = place.process.pid, place.process.exitcode
         log.error("a worker process ended; another one takes its place", pid=pid, code=code)
-        metrics.forget_process(pid or 0)
+        self._forget(pid or 0)
         place.process.join()
         place.process.close()
         place.pipe.close()
@@ -158,6 +176,12 @@ class Supervisor:
         place.pause = 0.0 if steady else min(_LONGEST_PAUSE, max(0.5, place.pause * 2))
         place.not_before = time.monotonic() + place.pause
         place.process, place.pipe = None, None
+
+    def _forget(self, pid: int) -> None:
+        try:
+            metrics.forget_process(pid)
+        except Exception:
+            log.exception("what a process had counted is lost", pid=pid)
 
     def _stop(self) -> None:
         running = [place.process for place in self._places if place.process]

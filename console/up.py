@@ -20,7 +20,7 @@ from carillon.monitoring.health import Health
 from carillon.monitoring.ledger_metrics import LedgerMetrics
 from carillon.monitoring.reach import unreachable
 from carillon.settings import Settings
-from console.daemons import process_name, served, stop_on_signals, wait_for_the_end
+from console.daemons import ended, process_name, served, stop_on_signals, stopped_within, wait_for_the_end
 from console.failures import nothing_in_force
 from scheduler import service as scheduler
 from scheduler.publish import NothingInForceError
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 THREADS = 8
 """For each platform; one machine's creators need no more."""
+
+STOP_SECONDS = 28.0
 
 _LOCK = "up.lock"
 _PATIENCE = 1.0
@@ -80,9 +82,8 @@ def _run(settings: Settings, ledger: Ledger) -> int:
         log.info("up", campaigns=str(settings.campaigns), ledger=ledger.shown)
         wait_for_the_end(stopping, when.hung)
         jobs.stop_claiming()
-        when.stop()
-        jobs.stop()
-    return 0
+        stopped_within(STOP_SECONDS, when.stop, jobs.stop)
+    return ended(0)
 
 
 @contextmanager

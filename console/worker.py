@@ -16,9 +16,12 @@ from carillon.ledger.installation import installation
 from carillon.ledger.schema import require_current
 from carillon.settings import Settings
 from console.child import Hello, tell_parent
-from console.daemons import process_name, shared_ledger, stop_on_signals
+from console.daemons import process_name, shared_ledger, stop_on_signals, stopped_within
 
 log = structlog.get_logger()
+
+_STOP_SECONDS = 27.5
+"""A little less than the one that watches gives it."""
 
 
 def worker(settings: Settings, processes: int, threads: int | None) -> int:
@@ -74,7 +77,7 @@ def _work(settings: Settings, name: str, threads: Mapping[str, int], hello: Hell
         notifier = Notifier(ledger, settings.alarm_urls, who)
         service = Service(settings, ledger, broker, who, threads, tell=notifier.run)
         service.start()
-        tell_parent(hello, stopping, service.wrong)
+        tell_parent(hello, stopping, service.wrong, service.hangs)
         service.stop_claiming()
-        service.stop()
-        notifier.close()
+        if not stopped_within(_STOP_SECONDS, service.stop, notifier.close):
+            os._exit(0)

@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.creators import Creator
 from carillon.campaigns.text import TextError
-from carillon.ledger import accounts
+from carillon.ledger import accounts, alarms
 from carillon.ledger.states import Note, State, move, version_of
+from carillon.ledger.tables import alarms as alarm_rows
 from carillon.ledger.tables import broadcasts, catalogues, creators, cursors, events, pauses
 
 Pair = tuple[str, int]
@@ -37,8 +38,9 @@ def put_in_force(
     ids = _put_creators(connection, catalogue)
     entries = {(entry.campaign, ids[entry.creator.key]): entry for entry in catalogue.entries()}
     _withdraw(connection, entries, note)
+    planned = _planned_before(connection)
     for pair, entry in entries.items():
-        if entry.enabled and entry.creator.enabled and _changed(entry, before):
+        if pair in planned and entry.enabled and entry.creator.enabled and _changed(entry, before):
             reschedule(connection, pair, entry, note)
             _refresh(connection, pair, entry, note)
     accounts.wake(connection, list(ids.values()), note.at)
@@ -78,6 +80,10 @@ def frozen_values(entry: Entry, content: str) -> dict[str, Any]:
         "on_unknown": entry.on_unknown,
         "expires_after": int(entry.expires_after.total_seconds()),
     }
+
+
+def _planned_before(connection: Connection) -> set[Pair]:
+    return {(row.campaign, row.creator_id) for row in connection.execute(select(cursors))}
 
 
 def _put_creators(connection: Connection, catalogue: Catalogue) -> dict[str, int]:
@@ -151,6 +157,7 @@ def _withdraw(connection: Connection, entries: dict[Pair, Entry], note: Note) ->
         for source in (State.PLANNED, State.QUEUED):
             move(connection, which, source, State.CANCELLED, Note(note.at, note.who, reason), reason=reason)
     _rewind(connection, live)
+    _forget_texts(connection, live, note)
 
 
 def _rewind(connection: Connection, live: set[Pair]) -> None:
@@ -159,6 +166,13 @@ def _rewind(connection: Connection, live: set[Pair]) -> None:
     for pair in {(row.campaign, row.creator_id) for row in pairs} - live:
         mine = and_(cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
         connection.execute(update(cursors).where(mine).values(revision=""))
+
+
+def _forget_texts(connection: Connection, live: set[Pair], note: Note) -> None:
+    """The planner clears the alarm of a text that was mended, but not that of one that is gone."""
+    wrong = (alarm_rows.c.cleared_at.is_(None), alarm_rows.c.cause.startswith("text:"))
+    told = set(connection.scalars(select(alarm_rows.c.cause).where(*wrong)))
+    alarms.clear_all(connection, told - {f"text:{campaign}:{id_}" for campaign, id_ in live}, note.at)
 
 
 def _changed(entry: Entry, before: Catalogue | None) -> bool:

@@ -5,7 +5,7 @@ minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,12 +34,20 @@ def gap(ledger: Ledger) -> tuple[datetime, datetime] | None:
     return (last, now) if last is not None and now - last > GRACE else None
 
 
-def catch_up(ledger: Ledger, catalogue: Catalogue, missed: tuple[datetime, datetime], who: str) -> None:
-    """Apply each campaign's `catch_up` to what fell due in the gap. Safe to repeat."""
+def catch_up(
+    ledger: Ledger,
+    catalogue: Catalogue,
+    missed: tuple[datetime, datetime],
+    who: str,
+    ends: Callable[[], bool] = lambda: False,
+) -> None:
+    """Apply each campaign's `catch_up` to what fell due in the gap. Safe to repeat, and to end when told."""
     start, end = missed
     with ledger.read() as session:
         ids = creator_ids(session.connection(), catalogue)
     for entry in catalogue.entries():
+        if ends():
+            return
         if entry.enabled and entry.creator.enabled:
             pair = (entry.campaign, ids[entry.creator.key])
             with suppress(TextError):  # the planner meets it too, and tells

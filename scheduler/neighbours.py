@@ -17,8 +17,9 @@ _NAMED = 5
 def look_for_neighbours(ledger: Ledger, broker: dramatiq.Broker) -> None:
     """Raise it, or clear it. A Redis that is away says nothing."""
     with ledger.read() as session:
-        rows = session.execute(select(creators).where(creators.c.enabled)).all()
-    keys = {f"{row.platform}/{row.account}": row.key for row in rows}
+        named = select(creators).where(creators.c.enabled, creators.c.account_id.is_not(None))
+        rows = session.execute(named).all()
+    keys = {f"{row.platform}/{row.account_id}": row.key for row in rows}
     try:
         both = [keys[account] for account in shared(broker, installation(ledger), keys)]
     except RedisError:

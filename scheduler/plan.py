@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
@@ -26,6 +27,9 @@ from scheduler.resent import hold_resent
 HORIZON = timedelta(days=1)
 AHEAD = timedelta(hours=23)
 """A campaign that is planned this far is left alone until it no longer is."""
+
+_SPREAD_SECONDS = 3 * 3600
+"""So much earlier some are left alone: what came into force together is not planned again all at once."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 300
@@ -95,7 +99,7 @@ def _tell_of_text(ledger: Ledger, pair: Pair, entry: Entry, error: TextError) ->
 def _unplanned(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[Pair, Entry]]:
     with ledger.read() as session:
         connection = session.connection()
-        enough = ledger.now(connection) + AHEAD
+        now = ledger.now(connection)
         ids = creator_ids(connection, catalogue)
         known = {(row.campaign, row.creator_id): row for row in connection.execute(select(cursors))}
     for entry in catalogue.entries():
@@ -103,8 +107,12 @@ def _unplanned(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[Pair, Ent
             continue
         pair = (entry.campaign, ids[entry.creator.key])
         cursor = known.get(pair)
-        if cursor is None or cursor.planned_until < enough or cursor.revision != entry.revision:
+        if cursor is None or cursor.planned_until < now + _ahead(pair) or cursor.revision != entry.revision:
             yield pair, entry
+
+
+def _ahead(pair: Pair) -> timedelta:
+    return AHEAD - timedelta(seconds=crc32(f"{pair[0]} {pair[1]}".encode()) % _SPREAD_SECONDS)
 
 
 def _still_in_force(connection: Connection, generation: int) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from carillon.campaigns.catalogue import Catalogue
-from carillon.campaigns.findings import Finding
+from carillon.campaigns.findings import Finding, any_error
 from carillon.campaigns.load import Loaded, reload
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note
@@ -50,7 +50,7 @@ class Publisher:
         self.generation = 0
         self._seen: Stamp = ()
         self._settling: Stamp = ()
-        self._files = Files(ledger, path)
+        self._files = Files(ledger, path, who)
 
     def start(self) -> None:
         """Raises NothingInForceError."""
@@ -87,10 +87,11 @@ class Publisher:
         self._files.compare(self.catalogue.digest, self.generation)
 
     def _tell(self, loaded: Loaded) -> None:
-        self._files.read(loaded.catalogue.digest if loaded.catalogue else None)
+        wrong = loaded.catalogue is None or any_error(loaded.findings)
+        self._files.read(None if wrong or loaded.catalogue is None else loaded.catalogue.digest)
         for finding in loaded.findings:
             (log.error if finding.severity == "error" else log.warning)(str(finding))
-        if any(finding.severity == "error" for finding in loaded.findings):
+        if wrong:
             log.error("the campaign files are wrong; what was good before stays in force", path=str(self._path))
 
     def _follow(self) -> None:

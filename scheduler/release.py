@@ -26,6 +26,11 @@ log = structlog.get_logger()
 
 SWEEP_AFTER = timedelta(seconds=30)
 _ACCOUNTS_AT_ONCE = 1000
+_MOST_ROUNDS = 20
+"""Sends that end wake their accounts all the time; the next beat is never far."""
+
+_TOLD_AT_ONCE = 100
+"""A line of a journal has its limits."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ class Awake:
 def release(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who: str) -> int:
     """Hand off everything that may go now; `names` are the campaigns in force. Returns how many the queue took."""
     count = 0
-    while (wait := next_wake(ledger)) is not None and wait <= timedelta(0):
+    for _ in range(_MOST_ROUNDS):
+        wait = next_wake(ledger)
+        if wait is None or wait > timedelta(0):
+            break
         awake = _wake_up(ledger, names, who)
         count += len(put_on_queue(ledger, broker, awake.queued))
         if not awake.accounts:
@@ -59,16 +67,27 @@ def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int
     if not queued:
         return []
     accepted = hand_off(broker, DELIVER, queued)
+    taken = set(accepted)
     if len(accepted) < len(queued):
         log.error("the queue cannot be reached; what it did not take is handed off again", orders=len(queued))
-    taken = set(accepted)
+        _hand_off_soon(ledger, [id_ for id_, _ in queued if id_ not in taken])
     for platform, count in Counter(platform for id_, platform in queued if id_ in taken).items():
         metrics.handed_off(platform, count)
-    log.info("handed off", broadcasts=accepted)
+    for start in range(0, len(accepted), _TOLD_AT_ONCE):
+        log.info("handed off", broadcasts=accepted[start : start + _TOLD_AT_ONCE])
+    if not accepted:
+        return []
     with ledger.write() as connection:
         counted = update(broadcasts).where(broadcasts.c.id.in_(accepted), broadcasts.c.state == State.QUEUED)
         connection.execute(counted.values(hand_offs=broadcasts.c.hand_offs + 1))
     return accepted
+
+
+def _hand_off_soon(ledger: Ledger, refused: Collection[int]) -> None:
+    """Nobody has what the queue did not accept: the next sweep need not wait as for an order on its way."""
+    with ledger.write() as connection:
+        theirs = (broadcasts.c.id.in_(refused), broadcasts.c.state == State.QUEUED)
+        connection.execute(update(broadcasts).where(*theirs).values(hand_off_at=ledger.now(connection)))
 
 
 def _wake_up(ledger: Ledger, names: Collection[str], who: str) -> Awake:
@@ -93,7 +112,7 @@ def _wake_up(ledger: Ledger, names: Collection[str], who: str) -> Awake:
 
 def _lock_awake(connection: Connection, now: datetime) -> list[Row[Any]]:
     awake = select(creators).where(creators.c.wake_at <= now).order_by(creators.c.id).limit(_ACCOUNTS_AT_ONCE)
-    return list(connection.execute(awake.with_for_update(skip_locked=True)))
+    return list(connection.execute(awake.with_for_update(key_share=True, skip_locked=True)))
 
 
 def _skip_overlapping(connection: Connection, accounts: list[Row[Any]], now: datetime, who: str) -> None:

@@ -18,7 +18,7 @@ class Service:
         path, overridden = settings.campaigns, frozenset(settings.platform_urls)
         self._publisher = Publisher(ledger, path, overridden, who, lambda: outlook.tell(path, overridden))
         self._notifier = Notifier(ledger, settings.alarm_urls, who)
-        ping = Ping(settings.ping_url, self.hung)
+        ping = Ping(settings.ping_url, self._wrong)
         self._timetable = Timetable(ledger, broker, self._publisher, who, self._notifier.run, ping.run)
         self.nudge = self._timetable.nudge
 
@@ -33,6 +33,9 @@ class Service:
         """Let beats and messages under way finish."""
         self._timetable.stop()
         self._notifier.close()
+
+    def _wrong(self) -> list[str]:
+        return self._timetable.wrong()
 
     def hung(self) -> list[str]:
         return self._timetable.hung()

@@ -1,9 +1,10 @@
 """Orders that the queue lost are handed off again, and what cannot go in time any more expires."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import dramatiq
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
@@ -21,11 +22,17 @@ def sweep(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
         now = ledger.now(connection)
         _hold_what_nobody_takes(connection, now, who)
         lost = (broadcasts.c.state == State.QUEUED, broadcasts.c.hand_off_at <= now)
-        rows = connection.execute(select(broadcasts).where(*lost).limit(10_000)).all()
+        rows = connection.execute(_lost(lost)).all()
         for hand_offs in {row.hand_offs for row in rows}:
-            again = update(broadcasts).where(*lost, broadcasts.c.hand_offs == hand_offs)
+            these = [row.id for row in rows if row.hand_offs == hand_offs]
+            again = update(broadcasts).where(broadcasts.c.id.in_(these))
             connection.execute(again.values(hand_off_at=now + _patience(hand_offs)))
     return put_on_queue(ledger, broker, [(row.id, row.platform) for row in rows])
+
+
+def _lost(lost: tuple[ColumnElement[bool], ...]) -> Any:
+    """Of two schedulers that sweep at once, each takes what the other has not."""
+    return select(broadcasts).where(*lost).limit(10_000).with_for_update(skip_locked=True)
 
 
 def sweep_all(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:

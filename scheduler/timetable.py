@@ -5,10 +5,7 @@ twice, without harm. What this process's worker changes wakes `release` at once;
 quarter of a second.
 """
 
-import os
-import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -18,13 +15,14 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import beats
-from carillon.ledger.connect import Ledger, WrongSchemaError
-from carillon.monitoring import metrics
+from carillon.ledger.connect import Ledger
 from carillon.monitoring.absent import Lookout
+from scheduler.clock_guard import ClockGuard
+from scheduler.files import forget_gone
 from scheduler.missed import GRACE, catch_up, gap
 from scheduler.neighbours import look_for_neighbours
 from scheduler.plan import plan
@@ -33,6 +31,7 @@ from scheduler.publish import Publisher
 from scheduler.release import next_wake, release
 from scheduler.rescue import Reminders, recheck_stopped, rescue
 from scheduler.sweep import expire, sweep
+from scheduler.turns import Turns
 from scheduler.watch import watch
 
 log = structlog.get_logger()
@@ -42,7 +41,8 @@ _SOON = timedelta(seconds=5)
 
 _LEAST = timedelta(milliseconds=20)
 
-_HUNG_SECONDS = 120.0
+_AT_THE_START = 2.0
+"""Seconds that planning may take before the other beats begin; the rest is planned beside them."""
 
 
 class Timetable:
@@ -61,24 +61,23 @@ class Timetable:
         self._tell, self._ping = tell, ping
         self._preparations, self._reminders = Preparations(), Reminders()
         self._lookout = Lookout(ledger, "scheduler")
-        self._running: dict[str, float] = {}
+        self._turns = Turns()
+        self._guard = ClockGuard(self._wind_up)
         self._beating, self._releasing = threading.Lock(), threading.Lock()
         self._nudged, self._stopping = threading.Event(), threading.Event()
-        self._last_beat = clock.ticks()
+        self._last_beat = self._tried = clock.ticks()
+        self._stood_still = True  # until its first beat it has not run at all
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
-            executors={
-                "default": ThreadPoolExecutor(4),
-                "release": ThreadPoolExecutor(2),
-                "people": ThreadPoolExecutor(2),  # a channel that hangs holds up nothing else
-            },
+            executors={"default": ThreadPoolExecutor(4), "release": ThreadPoolExecutor(2)},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def start(self) -> None:
-        """Catch up and plan first, so that nothing is released that was missed."""
+        """Catch up first, so that nothing is released that was missed."""
         self._beat()
-        self._plan()
+        begun = clock.ticks()
+        self._plan(lambda: clock.ticks() - begun > _AT_THE_START)
         for name, seconds, run in (
             ("release", 0.25, self._release),
             ("look", 0.4, self._look),
@@ -90,28 +89,32 @@ class Timetable:
             ("sweep", 5, self._sweep),
             ("beat", 10, self._beat),
             ("plan", 10, self._plan),
+            ("tell", 2, self._tell),
             ("neighbours", 60, self._neighbours),
+            ("ping", 60, self._ping),
         ):
-            self._scheduler.add_job(self._surviving(name, run), "interval", seconds=seconds, id=name)
-        for name, seconds, run in (("tell", 1, self._tell), ("ping", 60, self._ping)):
-            turn = self._surviving(name, run)
-            self._scheduler.add_job(
-                turn, "interval", seconds=seconds, id=name, executor="people", next_run_time=clock.now()
-            )
+            turn = self._turn(name, run)
+            self._scheduler.add_job(turn, "interval", seconds=seconds, id=name, next_run_time=clock.now())
         self._scheduler.start()
+        self._guard.start()
         self.nudge()
 
     def stop(self) -> None:
         """Let running beats finish, and say good-bye."""
         self._stopping.set()
+        self._guard.stop()
         self._scheduler.shutdown(wait=True)
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             beats.leave(self._ledger, self._who)
 
     def hung(self) -> list[str]:
-        """The beats that began long ago and have not come back."""
-        long_ago = time.monotonic() - _HUNG_SECONDS
-        return [f"the beat {name} hangs" for name, since in list(self._running.items()) if since < long_ago]
+        """The beats that have not come back, or do not begin."""
+        return self._turns.hung()
+
+    def wrong(self) -> list[str]:
+        """The same, and whether the ledger has been away: then no alarm could reach anybody."""
+        late = clock.ticks() - self._last_beat > GRACE.total_seconds()
+        return self.hung() + (["this scheduler could not beat for a minute"] if late else [])
 
     def nudge(self) -> None:
         """Something may go now: release without waiting for the next beat."""
@@ -123,7 +126,7 @@ class Timetable:
         if self._stopping.is_set():
             return
         self._scheduler.add_job(
-            self._surviving("release", self._release),
+            self._turn("release", self._release),
             DateTrigger(clock.now() + wait, "UTC"),
             id=name,
             executor="release",
@@ -148,18 +151,30 @@ class Timetable:
 
     def _beat(self) -> None:
         with self._beating:
-            missed = gap(self._ledger)
-            if missed and self._publisher.catalogue:
-                log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
-                catch_up(self._ledger, self._publisher.catalogue, missed, self._who)
-            beats.beat(self._ledger, "scheduler", self._who)
-            self._lookout.look()
-            self._last_beat = clock.ticks()
+            self._stood_still |= clock.ticks() - self._tried >= GRACE.total_seconds()
+            try:
+                self._beat_once()
+            finally:
+                self._tried = clock.ticks()
 
-    def _plan(self) -> None:
+    def _beat_once(self) -> None:
+        """A scheduler that ran on and could not beat, as its database was away, has missed nothing: it is late."""
+        missed = gap(self._ledger) if self._stood_still else None
+        if missed and self._publisher.catalogue:
+            log.warning("no scheduler ran for a while", since=missed[0], until=missed[1])
+            catch_up(self._ledger, self._publisher.catalogue, missed, self._who, self._ends("beat"))
+            if self._stopping.is_set():
+                return  # what was not caught up yet is missed until it is
+        beats.beat(self._ledger, "scheduler", self._who)
+        self._stood_still = False
+        self._lookout.look()
+        forget_gone(self._ledger)
+        self._last_beat = clock.ticks()
+
+    def _plan(self, enough: Callable[[], bool] | None = None) -> None:
         if self._publisher.catalogue:
             catalogue, generation = self._publisher.catalogue, self._publisher.generation
-            plan(self._ledger, catalogue, generation, self._who, self._stopping.is_set)
+            plan(self._ledger, catalogue, generation, self._who, enough or self._ends("plan"))
             self.nudge()
 
     def _prepare(self) -> None:
@@ -183,25 +198,20 @@ class Timetable:
     def _neighbours(self) -> None:
         look_for_neighbours(self._ledger, self._broker)
 
-    def _surviving(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
-        """A beat that meets a database that is away is tried again at its next turn."""
+    def _ends(self, name: str) -> Callable[[], bool]:
+        """Asked by a beat that takes long: whether it shall end. Who asks does not hang."""
 
-        def once() -> None:
-            if self._stopping.is_set():
-                return
-            begun = self._running[name] = time.monotonic()
-            try:
-                run()
-            except DBAPIError as error:
-                metrics.database_error(name)
-                log.error("the ledger cannot be used now", beat=name, error=str(error.orig))
-            except WrongSchemaError as error:
-                log.error(str(error))
-                os.kill(os.getpid(), signal.SIGTERM)
-            except Exception:
-                log.exception("a beat failed", beat=name)
-            finally:
-                self._running.pop(name, None)
-                metrics.beat(name, time.monotonic() - begun)
+        def asked() -> bool:
+            self._turns.go_on(name)
+            return self._stopping.is_set()
 
-        return once
+        return asked
+
+    def _turn(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
+        turn = self._turns.of(name, run)
+        return lambda: None if self._stopping.is_set() else turn()
+
+    def _wind_up(self) -> None:
+        """The host's clock was set: each beat begins anew from now."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=clock.now())

@@ -30,18 +30,18 @@ def watch(ledger: Ledger) -> None:
     """Raise what has stood too long, clear what no longer does, and write new alarms to the log."""
     with ledger.read() as session:
         now = ledger.now(session.connection())
+        still_open = set(session.scalars(_open_causes()))  # first: what others raise meanwhile is not cleared below
         stuck = {_cause(row): row for row in session.execute(_stuck(now))}
         stuck |= {f"overdue:{row.id}": row for row in _overdue(session.connection(), now)}
-        still_open = set(session.scalars(_open_causes()))
         untold = list(session.execute(_untold(now)))
     if stuck.keys() == still_open and not untold:
         return
     with ledger.write() as connection:
-        for cause in stuck.keys() - still_open:
+        for cause in sorted(stuck.keys() - still_open):  # in one order for all schedulers: none waits in a ring
             row = stuck[cause]
             alarms.sound(connection, cause, _words(row), now, broadcast_id=row.id, creator_id=row.creator_id)
         alarms.clear_all(connection, still_open - stuck.keys(), now)
-        fresh = connection.execute(_untold(now)).all()
+        fresh = connection.execute(_untold(now).with_for_update(skip_locked=True)).all()
         told = update(alarm_rows).where(alarm_rows.c.id.in_([row.id for row in fresh]))
         connection.execute(told.values(told_at=now))
     for row in fresh:

@@ -59,10 +59,7 @@ def postgresql_url(postgresql: str) -> Iterator[str]:
 def redis_url(valkey: str, given: Mapping[str, str]) -> Iterator[str]:
     """An empty Redis, with which this test is alone."""
     with servers.turn_on(valkey) if "CARILLON_REDIS_URL" in given else nullcontext():
-        try:
-            servers.require_empty(valkey)
-        except servers.NoServerError as error:
-            _without("Redis", error)
+        servers.empty(valkey)  # of what a process that was killed a moment ago has still written
         yield valkey
         servers.empty(valkey)
 

@@ -100,9 +100,12 @@ def closed(server: str, database: str) -> str:
 
 @contextmanager
 def valkey(given: str | None) -> Iterator[str]:
-    """A Redis or Valkey, its URL: the one given, or an own one. Raises NoServerError."""
+    """A Redis or Valkey, its URL: the one given, if it is empty, or an own one. Raises NoServerError."""
     if given is not None:
         _wait_until(lambda: _ping(given), redis.RedisError, 0)
+        with turn_on(given), redis.Redis.from_url(given) as client:
+            if client.dbsize():
+                raise NoServerError("the Redis of CARILLON_REDIS_URL holds keys; give the tests an empty one")
         yield given
         return
     with folder_for("valkey") as folder:
@@ -130,13 +133,6 @@ def turn_on(url: str) -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"carillon-tests-{digest[:16]}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def require_empty(url: str) -> None:
-    """Raises NoServerError: what stands on somebody's Redis is not ours to flush."""
-    with redis.Redis.from_url(url) as client:
-        if client.dbsize():
-            raise NoServerError("the Redis of CARILLON_REDIS_URL holds keys; give the tests an empty one")
 
 
 def empty(url: str) -> None:

@@ -36,7 +36,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Gone:
-    """The broadcast is no longer queued as it was read: somebody else has it, or a person or an edit withdrew it."""
+    """It is not ours to send: somebody else has it, a person or an edit withdrew it, or this process is stopping."""
 
 
 def claim(means: Means, broadcast: Row[Any], request_digest: str, baseline: str | None = None) -> Claim | Wait | Gone:
@@ -44,7 +44,7 @@ def claim(means: Means, broadcast: Row[Any], request_digest: str, baseline: str 
     begun = clock.ticks()
     with accounts.held(means.ledger, [broadcast.creator_id]) as (connection, now):
         row = _as_preflighted(connection, broadcast, now)
-        if row is None:
+        if row is None or means.stopping.is_set():
             return Gone()
         wait = _wait(connection, row, now)
         if wait:

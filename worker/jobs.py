@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.handoff.orders import DELIVER, PREPARE, QUEUES, RECHECK, RECONCILE
+from carillon.ledger.connect import first_line
 from carillon.monitoring import metrics
 from worker.deliver import deliver, prepare
 from worker.means import Means
@@ -14,6 +15,9 @@ from worker.recheck import recheck
 from worker.reconcile import reconcile
 
 log = structlog.get_logger()
+
+_PAUSES = (0.1, 0.5, 2.0, 0.0)
+"""Seconds after each try: a deadlock is over at once, a database that restarts in some seconds."""
 
 
 def declare(broker: dramatiq.Broker, means: Means) -> None:
@@ -24,14 +28,21 @@ def declare(broker: dramatiq.Broker, means: Means) -> None:
 
 
 def _guarded(order: str, job: Callable[[Means, int], None], means: Means) -> Callable[[int], None]:
+    """Safe to begin again whatever had been done of it: each job asks the ledger first."""
+
     def carry_out(subject: int) -> None:
-        try:
-            job(means, subject)
-        except SQLAlchemyError as error:
-            metrics.database_error(order)
-            words = str(getattr(error, "orig", error)).partition("\n")[0]
-            log.error("no ledger now; the order is given again", order=order, subject=subject, error=words)
-        except Exception:
-            log.exception("an order failed; the ledger keeps what it was about", order=order, subject=subject)
+        for pause in _PAUSES:
+            try:
+                job(means, subject)
+                return
+            except SQLAlchemyError as error:
+                metrics.database_error(order)
+                why = first_line(error)
+            except Exception:
+                log.exception("an order failed; the ledger keeps what it was about", order=order, subject=subject)
+                return
+            if means.stopping.wait(pause):
+                break
+        log.error("no ledger now; the order is given again", order=order, subject=subject, error=why)
 
     return carry_out

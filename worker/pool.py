@@ -12,7 +12,7 @@ from worker.means import Means
 POLL_MS = 200
 """How long an idle consumer of a Redis queue may sleep; Dramatiq's own second would make broadcasts late."""
 
-_STOP_MS = 27_000
+_STOP_MS = 26_000
 """A little less than the 30 s after which a process that was told to stop must be gone."""
 
 

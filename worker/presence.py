@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import beats
-from carillon.ledger.connect import Ledger, WrongSchemaError
+from carillon.ledger.connect import Ledger, WrongSchemaError, first_line
 from carillon.monitoring.absent import Lookout
 from carillon.monitoring.reach import unreachable
 
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 EVERY_SECONDS = 10.0
 _LATE_SECONDS = 30.0
+_HUNG_SECONDS = 180.0
 
 
 class Presence:
@@ -46,12 +47,19 @@ class Presence:
             return ["it has been waiting for its servers"]
         return self._wrong
 
+    def hangs(self) -> bool:
+        """Whether the thread that beats has not come round for long: whoever watches this process may end it."""
+        return clock.ticks() - self._looked_at > _HUNG_SECONDS
+
     def _beat_on(self) -> None:
         while True:
             self._surviving(self._once)
-            self._wrong, self._looked_at = unreachable(self._ledger, self._broker), clock.ticks()
+            self._surviving(self._look)
             if self._stopping.wait(EVERY_SECONDS):
                 return
+
+    def _look(self) -> None:
+        self._wrong, self._looked_at = unreachable(self._ledger, self._broker), clock.ticks()
 
     def _once(self) -> None:
         beats.beat(self._ledger, "worker", self._who)
@@ -65,4 +73,6 @@ class Presence:
             log.error(str(error))
             os.kill(os.getpid(), signal.SIGTERM)
         except SQLAlchemyError as error:
-            log.error("the ledger cannot be used now", beat="presence", error=str(getattr(error, "orig", error)))
+            log.error("the ledger cannot be used now", beat="presence", error=first_line(error))
+        except Exception:
+            log.exception("a beat failed", beat="presence")

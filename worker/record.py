@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exc, select, update
 
 from carillon.ledger import accounts, alarms
+from carillon.ledger.connect import first_line
 from carillon.ledger.inserts import insert_new
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
@@ -33,7 +34,7 @@ def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_
                 _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
             break
         except _AWAY as error:
-            log.error("the verdict cannot be written yet", verdict=verdict.name, error=_words(error))
+            log.error("the verdict cannot be written yet", verdict=verdict.name, error=first_line(error))
             time.sleep(pause)
             pause = min(5.0, pause * 2)
     means.nudge()
@@ -57,10 +58,6 @@ def _record(
         _settle_account(connection, row, verdict, note, credential)
     else:
         _tell_late(connection, row, claim, verdict, note)
-
-
-def _words(error: exc.SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: datetime, latency_ms: int) -> bool:

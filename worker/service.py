@@ -35,7 +35,7 @@ class Service:
         means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, nudge, lookups)
         self._pool = Pool(broker, means, threads)
         self._presence = Presence(ledger, broker, who, tell)
-        self.wrong = self._presence.wrong
+        self.wrong, self.hangs = self._presence.wrong, self._presence.hangs
 
     def start(self) -> None:
         self._pool.start()

@@ -29,16 +29,15 @@ class Shelf:
 
     def get(self, key: Sequence[str | None]) -> tuple[float, Any] | None:
         """(seconds for which it is fresh, value), or None."""
-        found = self._try(lambda: self._with_time_left(self._name(key)))
-        if not found or found[1] is None or found[0] <= 0:
-            return None
-        return found[0] / 1000, _read(found[1])
+        found: tuple[float, Any] | None = self._try(lambda: self._with_time_left(self._name(key)))
+        return found
 
-    def _with_time_left(self, name: str) -> list[Any]:
+    def _with_time_left(self, name: str) -> tuple[float, Any] | None:
         with self._client.pipeline() as pipe:
             pipe.pttl(name)
             pipe.get(name)
-            return pipe.execute()
+            milliseconds, text = pipe.execute()
+        return (milliseconds / 1000, _read(text)) if text is not None and milliseconds > 0 else None
 
     def put(self, key: Sequence[str | None], value: Any, seconds: float) -> None:
         if seconds > 0:
@@ -57,6 +56,8 @@ class Shelf:
             return ask()
         except redis.RedisError:
             self._avoided_until = clock.ticks() + _AVOIDED_SECONDS
+            return None
+        except (ValueError, TypeError, KeyError):  # laid there by another release
             return None
 
 

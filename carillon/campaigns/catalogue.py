@@ -132,7 +132,9 @@ class Catalogue:
 
     @cached_property
     def digest(self) -> str:
-        return hashlib.sha256(self.content.encode()).hexdigest()
+        """Of what the files say, wherever they lie: two hosts may keep the same files in different folders."""
+        said = [{**_kept(file), "shown": file.name, "folder": _relied_on(file)} for file in self._folder.files]
+        return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
     def _summary(self, declared: Declared[Campaign]) -> CampaignSummary:
         layers = Layers(declared)
@@ -198,6 +200,13 @@ def _kept(file: SourceFile) -> dict[str, Any]:
             if entries
         },
     }
+
+
+def _relied_on(file: SourceFile) -> str | None:
+    """The folder, if a key is looked for beside the file."""
+    named = [entry.credentials or "" for entry in (*file.shape.creators.values(), *file.shape.platforms.values())]
+    places = [place for kind, _, place in (reference.partition(":") for reference in named) if kind == "file"]
+    return None if all(place.startswith("/") for place in places) else file.folder
 
 
 def _file(kept: Mapping[str, Any]) -> SourceFile:

@@ -7,7 +7,10 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+from carillon import clock
+
 _KEY = "carillon-accounts:"
+_ALL = "carillon-installations"
 _LASTS = 300  # seconds; renewed every minute
 
 
@@ -20,12 +23,14 @@ def shared(broker: dramatiq.Broker, installation: str, accounts: Collection[str]
         return []
     client: redis.Redis = broker.client
     digests = {sha256(account.encode()).hexdigest(): account for account in accounts}
-    mine = f"{_KEY}{installation}"
+    mine, now = f"{_KEY}{installation}", clock.now().timestamp()
     with client.pipeline(transaction=True) as pipe:
+        pipe.zadd(_ALL, {mine: now})
+        pipe.zremrangebyscore(_ALL, "-inf", now - _LASTS)
         pipe.delete(mine)
         pipe.sadd(mine, *digests)
         pipe.expire(mine, _LASTS)
         pipe.execute()
-    others = [key for key in client.scan_iter(f"{_KEY}*") if key != mine.encode()]
+    others = [key for key in client.zrange(_ALL, 0, -1) if key != mine.encode()]
     found = {digest for other in others for digest in client.sinter([mine, other])}
     return sorted(account for digest, account in digests.items() if digest.encode() in found)

@@ -24,13 +24,16 @@ def held(ledger: Ledger, creator_ids: Collection[int]) -> Iterator[tuple[Connect
 
 
 def lock(connection: Connection, creator_ids: Collection[int]) -> None:
-    """Hold the accounts until the transaction ends; on SQLite a writing transaction holds everything already."""
+    """Hold the accounts until the transaction ends; on SQLite a writing transaction holds everything already.
+
+    As FOR NO KEY UPDATE: rows that only refer to an account, such as alarms, need not wait for it.
+    """
     chosen = select(creators.c.id).where(creators.c.id.in_(creator_ids)).order_by(creators.c.id)
-    connection.execute(chosen.with_for_update())
+    connection.execute(chosen.with_for_update(key_share=True))
 
 
 def lock_all(connection: Connection) -> None:
-    connection.execute(select(creators.c.id).order_by(creators.c.id).with_for_update())
+    connection.execute(select(creators.c.id).order_by(creators.c.id).with_for_update(key_share=True))
 
 
 def lock_of(connection: Connection, which: ColumnElement[bool]) -> None:

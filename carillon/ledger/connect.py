@@ -27,6 +27,7 @@ _POSTGRESQL = {
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,  # ms; keepalives do nothing while bytes are on their way
         "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s",
     },
 }
@@ -116,10 +117,15 @@ class Ledger:
         self.engine.dispose()
 
 
+def first_line(error: BaseException) -> str:
+    """What a database's error says, without the DETAIL below it, which quotes rows."""
+    words = str(getattr(error, "orig", None) or error)
+    return words.partition("\n")[0] or type(error).__name__
+
+
 def unreachable(ledger: Ledger, error: Exception) -> str:
     """One line for a database that cannot be reached; never its password."""
-    cause = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-    return f"cannot use the database {ledger.shown}: {cause}; see CARILLON_DATABASE_URL and CARILLON_HOME"
+    return f"cannot use the database {ledger.shown}: {first_line(error)}; see CARILLON_DATABASE_URL and CARILLON_HOME"
 
 
 def _make_durable(connection: Any, _record: object) -> None:

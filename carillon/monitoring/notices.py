@@ -38,7 +38,7 @@ from carillon.ledger.tables import alarms, broadcasts, creators, installations, 
 from carillon.monitoring.digest import Digest, Told
 
 GATHER = timedelta(seconds=2)
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=10)
 MOST_TRIES = 105
 """They take about a day."""
 

@@ -17,8 +17,8 @@ from carillon import clock
 
 log = structlog.get_logger()
 
-PATIENCE = 2.0
-"""Seconds that one client may take in all, however slowly it speaks and listens."""
+PATIENCE = 0.5
+"""Seconds that one client may take in all, however slowly it speaks and listens; others may be waiting for it."""
 
 _MOST_BYTES = 16_384
 _END_OF_HEAD = (b"\r\n\r\n", b"\n\n")

@@ -14,6 +14,8 @@ READY = "READY=1"
 STOPPING = "STOPPING=1"
 WELL = "WATCHDOG=1"
 
+_LONGEST = 3600.0
+
 _PATIENCE = 1.0
 """Seconds; systemd reads at once, and a daemon must not hang on telling that it is well."""
 
@@ -34,4 +36,4 @@ def watchdog_seconds() -> float | None:
     watched, microseconds = os.environ.get("WATCHDOG_PID", ""), os.environ.get("WATCHDOG_USEC", "")
     if watched not in {"", str(os.getpid())} or not microseconds.isascii() or not microseconds.isdigit():
         return None
-    return int(microseconds) / 2_000_000 or None
+    return min(int(microseconds) / 2_000_000, _LONGEST) or None

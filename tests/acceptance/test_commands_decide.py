@@ -153,10 +153,17 @@ def test_pauses_are_kept_and_each_level_is_lifted_by_itself(carillon: Carillon, 
     assert [shown["waiting_for"] for shown in carillon.broadcasts()] == ["pause"]
     assert json.loads(carillon.run("creators", "--json"))[0]["state"] == "paused"
     assert json.loads(carillon.run("campaigns", "--json"))[0]["state"] == "paused"
-    for words in (["drop"], ["--creator", "luna"], ["--platform", "ofauth"], ["--all"]):
+    for level, words in (("campaign", ["drop"]), ("all", ["--all"]), ("creator", ["--creator", "luna"])):
         carillon.run("resume", *words)
-        assert "not paused" in refused(carillon, "resume", *words)
+        assert level not in _paused_levels(ledger)
+    assert _paused_levels(ledger) == ["platform"]
+    assert "not paused" in refused(carillon, "resume", "--all")
     assert [shown["waiting_for"] for shown in carillon.broadcasts()] == ["time"]
+
+
+def _paused_levels(ledger: Ledger) -> list[str]:
+    with ledger.read() as session:
+        return [row.level for row in session.execute(select(pauses))]
 
 
 def test_a_stopped_creator_is_shown_and_resumed(carillon: Carillon, ledger: Ledger) -> None:

@@ -240,9 +240,9 @@ def test_follow_prints_each_change_until_it_is_stopped(carillon: Carillon) -> No
     try:
         carillon.run("cancel", str(id_), "--reason", "no more")
         again = add_broadcast(ledger, 1, "other", state="held", reason="unknown_outcome: x")
-        until(lambda: _cancel_is_seen(carillon, again, out))
+        until(lambda: _cancel_is_seen(carillon, again, out), 60)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

@@ -143,7 +143,7 @@ def test_ended_early_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -
         demo.process.send_signal(number)
         assert demo.read_to_the_end() == 0, str(demo)
     assert demo.lines[-1][1].endswith("doubles 0, lost 0")
-    assert not any(child.is_running() for child in children)
+    _wait_for_the_end_of(children)
     assert list(demo.temporary.iterdir()) == []
 
 
@@ -152,7 +152,12 @@ def test_a_killed_demo_takes_its_child_along(tmp_path: Path) -> None:
         demo.read_until("planned")
         children = demo.children()
         assert children
-    until(lambda: not any(child.is_running() for child in children))
+    _wait_for_the_end_of(children)
+
+
+def _wait_for_the_end_of(processes: list[psutil.Process]) -> None:
+    """A forecast that is still being made when it is not wanted any more ends by itself."""
+    until(lambda: not any(process.is_running() for process in processes), 60)
 
 
 def test_wrong_campaigns_end_it_with_their_errors(tmp_path: Path) -> None:

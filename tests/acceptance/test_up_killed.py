@@ -64,7 +64,7 @@ campaigns:
   one: {{creator: c0, text: Hi, lists: {{include: [subscribers]}}, schedule: {{at: "{at}"}}}}
 """)
         carillon.up()
-        assert arrived.wait(10)
+        assert arrived.wait(30)
         row = carillon.wait_for_states("sending")[0]
         carillon.run("resolve", row["id"], "--sent", "--reason", "I looked", code=1)
         carillon.kill()

@@ -488,6 +488,7 @@ def copy(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while chunk := source.recv(65_536):
             target.sendall(chunk)
+    with suppress(OSError):  # also after a reset, or the other side waits for ever
         target.shutdown(socket.SHUT_WR)
 
 

@@ -153,6 +153,21 @@ def test_the_digest_tells_contents_apart(tmp_path: Path) -> None:
     assert loaded(LAYERED.replace("Hi you", "Hi all"), tmp_path).digest != one.digest
 
 
+@pytest.mark.parametrize(
+    ("reference", "same"),
+    [("env:LUNA_KEY", True), ("file:/run/keys/luna", True), ("file:keys/luna", False)],
+    ids=["a variable", "a place of its own", "a place beside the file"],
+)
+def test_the_digest_is_the_same_wherever_the_files_lie(tmp_path: Path, reference: str, same: bool) -> None:
+    text = LAYERED.replace('"file:keys/luna"', f'"{reference}"')
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    of_file, of_folder = loaded(text, here), load(written(there, campaigns=text), now=NOW).catalogue
+    assert of_folder is not None
+    assert (of_file.digest == of_folder.digest) == same
+
+
 def test_a_disabled_campaign_that_is_wrong_keeps_its_name(tmp_path: Path) -> None:
     wrong = "campaigns:\n  x: {enabled: false, creator: nobody, shedule: 1}\n  y: {enabled: false, creator: luna}\n"
     catalogue = loaded(CREATORS + wrong, tmp_path)

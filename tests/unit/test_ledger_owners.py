@@ -129,8 +129,9 @@ def test_where_the_boot_is_hidden_nothing_is_proven(
 
 
 def test_without_proc_the_birth_is_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    me = this_process()  # it is read once for all tests
     monkeypatch.setattr(Path, "exists", lambda _: False)
     born = owners._birth(os.getpid())
     assert born == str(psutil.Process().create_time())
-    assert not proven_dead(replace(this_process(), birth=born))
-    assert proven_dead(replace(this_process(), birth="0.0"))
+    assert not proven_dead(replace(me, birth=born))
+    assert proven_dead(replace(me, birth="0.0"))

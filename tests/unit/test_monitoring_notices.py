@@ -208,9 +208,9 @@ def test_after_a_day_only_what_is_still_open_is_told(ledger: Ledger) -> None:
 def test_the_claim_of_a_process_that_died_is_taken_over(ledger: Ledger) -> None:
     alarm = add_alarm(ledger)
     (lost,) = claim(ledger)
-    let_pass(ledger, seconds=110)
+    let_pass(ledger, minutes=9)
     assert claim(ledger) == []
-    let_pass(ledger, seconds=10)
+    let_pass(ledger, minutes=1)
     (taken_over,) = claim(ledger)
     assert told([taken_over]) == [[alarm]]
     assert taken_over.digest.id == lost.digest.id
@@ -220,7 +220,7 @@ def test_the_claim_of_a_process_that_died_is_taken_over(ledger: Ledger) -> None:
 def test_whoever_comes_back_after_its_lease_changes_nothing(ledger: Ledger, record: object) -> None:
     add_alarm(ledger)
     (lost,) = claim(ledger)
-    let_pass(ledger, minutes=2)
+    let_pass(ledger, minutes=10)
     (taken_over,) = claim(ledger)
     before = noted(ledger)
     assert callable(record)

@@ -30,7 +30,7 @@ def test_the_same_account_in_two_ledgers(tmp_path: Path, redis_url: str) -> None
         for ledger, names in ((one, ("luna", "mia")), (two, ("mia", "zoe"))):
             migrate(ledger)
             for name in names:
-                add_creator(ledger, name)
+                add_creator(ledger, name, account=f"of {name}", account_id=f"of {name}")
         look(one, redis_url)
         assert raised(one) == []
         look(two, redis_url)

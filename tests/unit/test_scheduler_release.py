@@ -195,13 +195,14 @@ def test_after_ten_hand_offs_a_person_must_look(ledger: Ledger, broker: StubBrok
     assert (row.state, row.reason.split(":")[0]) == ("held", "not_taken_up")
 
 
-def test_a_queue_that_is_away_is_not_counted(ledger: Ledger) -> None:
+def test_a_queue_that_is_away_is_not_counted(ledger: Ledger, broker: StubBroker) -> None:
     id_ = due(ledger, add_creator(ledger), "drop")
     away = brokers.make("redis://127.0.0.1:1", "test")
     assert release(ledger, away, (), "scheduler test") == 0
     row = broadcast(ledger, id_)
     assert (row.state, row.hand_offs) == ("queued", 0)
     away.close()
+    assert sweep(ledger, broker, "scheduler test") == [id_], "nobody had it, so nothing is waited for"
 
 
 def test_at_the_start_everything_queued_is_handed_off_at_once(ledger: Ledger, broker: StubBroker) -> None:
