@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, or_, select
 
 from carillon.handoff.orders import RECHECK, RECONCILE, hand_off
 from carillon.ledger import accounts
@@ -16,7 +16,7 @@ from carillon.ledger.tables import attempts, broadcasts, creators
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _FORGET = timedelta(minutes=5)
-_SETTLE_AGAIN = timedelta(seconds=30)
+_SETTLE_AGAIN = timedelta(seconds=5)
 _SOON = timedelta(minutes=10)
 _AT_ONCE = timedelta(seconds=1)
 _FROM_TIME_TO_TIME = timedelta(seconds=30)
@@ -44,8 +44,8 @@ def rescue(ledger: Ledger, broker: dramatiq.Broker, reminders: Reminders, who: s
     """Find attempts whose owner is dead, or whose lease is over; order the look at all that is unknown."""
     with ledger.read() as session:
         open_ones = list(session.execute(_open_attempts()))
-        unknown = list(session.execute(_in_doubt()))
         now = ledger.now(session.connection())
+        unknown = list(session.execute(_in_doubt(now)))
     left = [row for row in open_ones if proven_dead(_owner(row)) or row.lease_until <= now]
     moved = [id_ for row in left for id_ in _give_up(ledger, row, who)]
     settle = {row.id: row.platform for row in unknown} | {row.id: row.platform for row in left if row.id in moved}
@@ -75,8 +75,9 @@ def _open_attempts() -> Any:
     )
 
 
-def _in_doubt() -> Any:
-    return select(broadcasts.c.id, broadcasts.c.platform).where(broadcasts.c.state == State.UNKNOWN)
+def _in_doubt(now: datetime) -> Any:
+    due = or_(broadcasts.c.hand_off_at.is_(None), broadcasts.c.hand_off_at <= now)
+    return select(broadcasts.c.id, broadcasts.c.platform).where(broadcasts.c.state == State.UNKNOWN, due)
 
 
 def _owner(row: Row[Any]) -> Owner:
@@ -89,4 +90,4 @@ def _give_up(ledger: Ledger, row: Row[Any], who: str) -> list[int]:
     with accounts.held(ledger, [row.creator_id]) as (connection, now):
         note = Note(now, who, reason)
         unchanged = version_of(row.id, row.version)
-        return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason)
+        return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason, hand_off_at=None)

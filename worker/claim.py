@@ -39,7 +39,7 @@ class Gone:
     """It is not ours to send: somebody else has it, a person or an edit withdrew it, or this process is stopping."""
 
 
-def claim(means: Means, broadcast: Row[Any], request_digest: str) -> Claim | Wait | Gone:
+def claim(means: Means, broadcast: Row[Any], request_digest: str, baseline: str | None = None) -> Claim | Wait | Gone:
     """Take the broadcast and a slot, or say what it waits for (it is `planned` again then), or that it is gone."""
     begun = clock.ticks()
     with accounts.held(means.ledger, [broadcast.creator_id]) as (connection, now):
@@ -50,7 +50,7 @@ def claim(means: Means, broadcast: Row[Any], request_digest: str) -> Claim | Wai
         if wait:
             put_back(connection, row, wait, Note(now, means.who, f"not now: {wait.cause}"))
             return wait
-        return _take(connection, means, row, request_digest, now, begun)
+        return _take(connection, means, row, request_digest, baseline, now, begun)
 
 
 def put_back(connection: Connection, row: Row[Any], wait: Wait, note: Note) -> None:
@@ -85,7 +85,13 @@ def _wait(connection: Connection, row: Row[Any], now: datetime) -> Wait | None:
 
 
 def _take(
-    connection: Connection, means: Means, row: Row[Any], request_digest: str, now: datetime, begun: float
+    connection: Connection,
+    means: Means,
+    row: Row[Any],
+    request_digest: str,
+    baseline: str | None,
+    now: datetime,
+    begun: float,
 ) -> Claim:
     owner, token = this_process(), uuid.uuid4().hex
     lease_until = now + timedelta(seconds=LEASE_SECONDS)
@@ -102,6 +108,7 @@ def _take(
             lease_until=lease_until,
             timeout_seconds=means.timeout,
             request_digest=request_digest,
+            baseline=baseline,
         )
         .returning(attempts.c.id)
     ).scalar_one()

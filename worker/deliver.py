@@ -23,9 +23,10 @@ from carillon.platforms.redaction import scrubbed
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
+from worker.account import account_of
 from worker.claim import Claim, claim, put_back
 from worker.means import Means
-from worker.preflight import Clear, Later, Stop, preflight
+from worker.preflight import Asked, Clear, Later, Stop, preflight
 from worker.preflight import prepare as ask_ahead
 from worker.reconcile import reconcile
 from worker.record import record, settle_account
@@ -88,8 +89,8 @@ def _deliver(means: Means, order: Order) -> None:
             _end(means, order, state, reason)
         case Later(cause, seconds, words):
             _put_off(means, order, cause, seconds, words)
-        case Clear(content):
-            _send(means, order, content)
+        case Clear(content, baseline):
+            _send(means, order, content, baseline)
 
 
 def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
@@ -100,17 +101,16 @@ def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
             return None
         creator = session.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     platform = PLATFORMS[row.platform]
-    secret = credentials.read(creator.credentials)
-    account = Account(means.urls.get(row.platform, platform.url), creator.account_id, secret)
+    account = account_of(means, creator)
     content = Content.model_validate_json(row.content)
     return Order(row, creator.throttled_in_a_row, platform, account, content)
 
 
-def _send(means: Means, order: Order, content: Content) -> None:
+def _send(means: Means, order: Order, content: Content, baseline: str | None) -> None:
     if means.stopping.is_set():
         return
     request = order.platform.request(order.account, content)
-    claimed = claim(means, order.row, digest(request))
+    claimed = claim(means, order.row, digest(request), baseline)
     if not isinstance(claimed, Claim):
         means.nudge()
         return
@@ -118,6 +118,7 @@ def _send(means: Means, order: Order, content: Content) -> None:
     begun = clock.ticks()
     answer = _attempt(means, order, request, claimed)
     seconds, answered_at = clock.ticks() - begun, clock.now()
+    Asked(means, order.platform, order.account).forget_baseline()
     record(means, order.row, claimed, answer, round(seconds * 1000), credentials.digest(order.account.secret))
     _count(order, answer, seconds, answered_at)
     log.info(answer.name, attempt=claimed.number, ms=round(seconds * 1000))

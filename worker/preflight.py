@@ -4,16 +4,20 @@ A clear no stops the broadcast. An answer that says nothing (403, 404, another s
 are not documented, and the platform checks again when it is sent.
 """
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
+from carillon import clock
 from carillon.ledger.states import State
 from carillon.platforms import errors
 from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Platform
 from worker.lookups import FRESH_SECONDS
 from worker.means import Means
+from worker.sight import BASELINE_BACK
 from worker.verdict import backoff
 
 MEDIA_SECONDS = 15.0
@@ -21,9 +25,10 @@ MEDIA_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Clear:
-    """It may go; every reference by name has become an id."""
+    """It may go; every reference by name has become an id. `baseline`: the ids that the platform showed, as JSON."""
 
     content: Content
+    baseline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,26 @@ class Asked:
     def media(self, content: Content) -> dict[str, MediaState]:
         return {media_id: self._medium(media_id) for media_id in content.media}
 
+    def baseline(self, content: Content) -> str | None:
+        """What the platform shows before the request; None where it does not say."""
+        if self.platform.shows(content, timedelta()) == "nothing":
+            return None
+        try:
+            return self.means.lookups.get(self._baseline_key(), self._read_baseline, self.fresh_seconds)
+        except (errors.Unreadable, errors.Unreachable):
+            return None
+
+    def forget_baseline(self) -> None:
+        """After a send it is no longer what was there before."""
+        self.means.lookups.forget(self._baseline_key())
+
+    def _baseline_key(self) -> tuple[str | None, ...]:
+        return ("baseline", self.platform.name, self.account.id, self.account.secret)
+
+    def _read_baseline(self) -> str:
+        shown = self.platform.shown(self.means.client, self.account, clock.now() - BASELINE_BACK)
+        return json.dumps(sorted(one.id for one in shown))
+
     def _read_lists(self) -> Sequence[AudienceList] | None:
         try:
             return tuple(self.platform.lists(self.means.client, self.account))
@@ -88,6 +113,7 @@ def prepare(means: Means, platform: Platform, account: Account, content: Content
     with suppress(errors.PlatformError):
         asked.lists(content)
         asked.media(content)
+        asked.baseline(content)
 
 
 def preflight(
@@ -105,7 +131,7 @@ def preflight(
         media = _media(asked, content)
     except errors.Unreachable as error:
         return Later("retry", backoff(put_offs, draw), f"the platform cannot be asked: {error.words}")
-    return _audience(content, lists) or media or _clear(content, lists)
+    return _audience(content, lists) or media or _clear(content, lists, asked.baseline(content))
 
 
 def _audience(content: Content, lists: Sequence[AudienceList] | None) -> Stop | None:
@@ -153,10 +179,10 @@ def _media(asked: "Asked", content: Content) -> Stop | Later | None:
     return None
 
 
-def _clear(content: Content, lists: Sequence[AudienceList] | None) -> Clear:
+def _clear(content: Content, lists: Sequence[AudienceList] | None, baseline: str | None) -> Clear:
     include = tuple(_resolved(ref, lists) for ref in content.include)
     exclude = tuple(_resolved(ref, lists) for ref in content.exclude)
-    return Clear(content.model_copy(update={"include": include, "exclude": exclude}))
+    return Clear(content.model_copy(update={"include": include, "exclude": exclude}), baseline)
 
 
 def _resolved(ref: ListRef, lists: Sequence[AudienceList] | None) -> ListRef:

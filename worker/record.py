@@ -111,6 +111,8 @@ def _is_in_doubt(connection: Connection, mine: ColumnElement[bool]) -> bool:
 
 def _changes(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {"reason": verdict.reason}
+    if verdict.state is State.UNKNOWN:
+        changes["hand_off_at"] = None  # it is looked up at once
     if verdict.state is State.PLANNED:
         changes |= {"waiting_for": verdict.waiting_for, "hand_offs": 0, "hand_off_at": None}
         changes["put_offs"] = row.put_offs + 1 if verdict.waiting_for == "retry" else 0

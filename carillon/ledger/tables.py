@@ -138,7 +138,10 @@ class Broadcast(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """One HTTP request made, or about to be made, for a broadcast. Its lease says until when it may start."""
+    """One HTTP request made, or about to be made, for a broadcast. Its lease says until when it may start.
+
+    `baseline` has the ids of the messages that the platform showed before it, as a JSON list.
+    """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     broadcast_id: int = Field(sa_type=BigId, foreign_key="broadcast.id", index=True)
@@ -151,11 +154,26 @@ class Attempt(SQLModel, table=True):
     lease_until: datetime = Field(sa_type=Instant)
     timeout_seconds: float
     request_digest: str
+    baseline: str | None = Field(default=None, sa_type=Text)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     latency_ms: int | None = None
     status: int | None = None
     verdict: str | None = None
     words: str | None = Field(default=None, sa_type=Text)
+
+
+class Lookup(SQLModel, table=True):
+    """One look at what the platform has, to settle an unknown outcome. `seen` is for the person who decides.
+
+    `clean`: it was complete, and showed nothing new that might be the broadcast.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    attempt_id: int = Field(sa_type=BigId, foreign_key="attempt.id", index=True)
+    began_at: datetime = Field(sa_type=Instant)
+    clean: bool
+    words: str = Field(sa_type=Text)
+    seen: str = Field(sa_type=Text)
 
 
 class Slot(SQLModel, table=True):
@@ -257,3 +275,4 @@ catalogues = SQLModel.metadata.tables["catalogue"]
 beats = SQLModel.metadata.tables["beat"]
 notices = SQLModel.metadata.tables["notice"]
 installations = SQLModel.metadata.tables["installation"]
+lookups = SQLModel.metadata.tables["lookup"]

@@ -6,7 +6,7 @@ A field that is None was not given and is absent on the wire; one that is given 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -93,6 +93,30 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A mass message as the platform shows it; None where its answer does not show something, or unreadably.
+
+    What it shows as empty is empty: no text "", free 0, no media an empty set.
+    """
+
+    id: str
+    created_at: datetime | None = (
+        None  # UTC, mostly whole seconds; a scheduled one has none, or the time when it will go
+    )
+    text: str | None = None  # as it came: HTML or markdown; one that was cut ends in an ellipsis
+    media: frozenset[str] | None = None  # the ids that were sent, where the platform shows those
+    media_count: int | None = None
+    price_cents: int | None = None
+    recipient_count: int | None = None
+    delivery: Delivery = "accepted"  # `cancelled`: withdrawn after it was accepted
+
+
+# What a platform shows of what it has taken. all: what it does not show was not taken; some: what it shows was
+# taken, what it does not show may have been; nothing: it cannot be asked.
+Shows = Literal["all", "some", "nothing"]
+
+
+@dataclass(frozen=True)
 class AudienceList:
     """A list as the platform knows it now. `count` is None where the platform does not say."""
 
@@ -123,3 +147,16 @@ class Platform(Protocol):
 
     def media(self, client: "Client", account: Account, media_id: str) -> MediaState:
         """Whether a media id can be sent now; `unknown` where the platform cannot be asked."""
+
+    def shows(self, content: Content, age: timedelta) -> Shows:
+        """What a look tells now about whether a request of that age, to send `content`, was taken."""
+
+    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+        """All mass messages that may have been made since then, by whomever, withdrawn ones too; each id once.
+
+        As complete as `shows` says, or it raises the reading errors of `errors.py`. One without a readable time is
+        always among them.
+        """
+
+    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:
+        """The same with what only the single message shows; as it is where nothing more can be had."""

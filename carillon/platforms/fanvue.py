@@ -4,11 +4,25 @@ Source: Fanvue tutorial, "Sending Mass Messages", and the API reference of versi
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from carillon.platforms import answers, pages
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Receipt, Request
-from carillon.platforms.forms import bearer, get, given, list_ids, part, post, receipt
+from carillon.platforms import answers, messages, pages
+from carillon.platforms.contract import (
+    Account,
+    AudienceList,
+    Content,
+    Delivery,
+    ListRef,
+    MediaState,
+    Receipt,
+    Request,
+    Shown,
+    Shows,
+)
+from carillon.platforms.forms import bearer, get, given, list_ids, part, post, receipt, text_id, whole_number
+from carillon.platforms.history import Walk, back_past
 from carillon.platforms.limits import Limits
 
 if TYPE_CHECKING:
@@ -19,6 +33,13 @@ _MEDIA_STATES: Mapping[object, MediaState] = {
     "created": "processing",
     "processing": "processing",
     "error": "broken",
+}
+_DELIVERIES: Mapping[object, Delivery] = {
+    "SENT": "done",
+    "SENDING": "delivering",
+    "UNSENT": "cancelled",
+    "FAILED": "error",
+    "MODERATED": "error",
 }
 
 
@@ -72,6 +93,46 @@ class Fanvue:
         body = answers.read(client.get(request), account.secret)
         status = body.get("status") if isinstance(body, Mapping) else None
         return _MEDIA_STATES.get(status, "unknown") if isinstance(status, str) else "unknown"
+
+    def shows(self, content: Content, age: timedelta) -> Shows:  # noqa: ARG002
+        """API reference, "List mass messages": all that an account has sent, deleted ones if they are asked for."""
+        return "all"
+
+    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+        """API reference, "List mass messages"; `size` is at most 50."""
+
+        def page(walk: Walk) -> Request:
+            url = f"{_at(account)}/chats/mass-messages?page={walk.pages + 1}&size=50&includeDeleted=true"
+            return get(url, _headers(account))
+
+        return back_past(client, account.secret, since, page, _shown)
+
+    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+        """Its list shows all that there is."""
+        return shown
+
+
+def _shown(item: object) -> Shown:
+    """`status`, `mediaUuids` and `scheduledAt` are named by a public client of the list, the rest by the reference."""
+    told = messages.fields_of(item)
+    status, price = told.get("status"), told.get("price")
+    shown = replace(
+        messages.named(told),
+        created_at=messages.instant(told.get("createdAt")) or messages.instant(told.get("publishedAt")),
+        text=messages.text_of(told, "text"),
+        media=_media_ids(told),
+        price_cents=0 if price is None and "price" in told else whole_number(price),
+        delivery=_DELIVERIES.get(status.upper() if isinstance(status, str) else None, "accepted"),
+    )
+    return messages.without_blanks(shown)
+
+
+def _media_ids(told: Mapping[str, object]) -> frozenset[str] | None:
+    if "mediaUuids" not in told:
+        return None
+    listed = told["mediaUuids"] or []
+    ids = [text_id(one) for one in listed] if isinstance(listed, list) else [None]
+    return None if None in ids else frozenset(one for one in ids if one)
 
 
 def _at(account: Account) -> str:

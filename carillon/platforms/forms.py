@@ -9,7 +9,7 @@ from urllib.parse import quote
 from carillon.platforms.contract import Content, Delivery, ListRef, Receipt, Request
 
 _LONGEST_ID = 200
-_MOST_PEOPLE = 2**31 - 1
+_MOST = 2**31 - 1
 
 
 def get(url: str, headers: Mapping[str, str]) -> Request:
@@ -74,8 +74,8 @@ def dollars(content: Content) -> float | None:
 def receipt(body: Mapping[str, object]) -> Receipt:
     """Never raises: what it reads was accepted already."""
     message_id = text_id(body.get("id")) or text_id(body.get("uuid"))
-    count = people(body.get("recipientCount"))
-    return Receipt(message_id, people(body.get("total")) if count is None else count, _delivery(body))
+    count = whole_number(body.get("recipientCount"))
+    return Receipt(message_id, whole_number(body.get("total")) if count is None else count, _delivery(body))
 
 
 def _delivery(body: Mapping[str, object]) -> Delivery:
@@ -95,10 +95,10 @@ def text_id(value: object) -> str | None:
     return None
 
 
-def people(value: object) -> int | None:
-    """A count of people; below 0 (OnlyFansAPI: not counted yet) and absurd ones are None."""
+def whole_number(value: object) -> int | None:
+    """A count; below 0 (OnlyFansAPI: not counted yet) and absurd ones are None."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_PEOPLE:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return value
     return None

@@ -4,10 +4,22 @@ Source: FrontRow tutorial, "Sending mass messages".
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from carillon.platforms import pages
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Receipt, Request
+from carillon.platforms.contract import (
+    Account,
+    AudienceList,
+    Content,
+    ListRef,
+    MediaState,
+    Receipt,
+    Request,
+    Shown,
+    Shows,
+)
+from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import bearer, get, list_ids, post, receipt
 from carillon.platforms.limits import Limits, Rate
 
@@ -56,6 +68,16 @@ class FrontRow:
 
     def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
+
+    def shows(self, content: Content, age: timedelta) -> Shows:  # noqa: ARG002
+        """No page of its documents has a call that lists or reads a mass message."""
+        return "nothing"
+
+    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:  # noqa: ARG002
+        raise Unreadable("FrontRow shows nothing of what it was sent")
+
+    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+        return shown
 
 
 def _refs(refs: tuple[ListRef, ...]) -> list[dict[str, str]]:

@@ -3,18 +3,35 @@
 Source: OFAuth guide, "Send Mass Messages", and the models of its SDKs (3.0.0).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from carillon import clock
-from carillon.platforms import pages
-from carillon.platforms.contract import Account, AudienceList, Content, MediaState, Receipt, Request, TagUsers
+from carillon.platforms import messages, pages
+from carillon.platforms.contract import (
+    Account,
+    AudienceList,
+    Content,
+    MediaState,
+    Receipt,
+    Request,
+    Shown,
+    Shows,
+    TagUsers,
+)
+from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import dollars, get, given, list_ids, numbers_if_digits, post, receipt
+from carillon.platforms.history import Walk, back_past
 from carillon.platforms.limits import Limits
 from carillon.platforms.onlyfansapi import BUILT_IN_LISTS
+from carillon.platforms.wording import plain
 
 if TYPE_CHECKING:
     from carillon.platforms.client import Client
+
+_SAME_TIME = timedelta(minutes=1)
 
 
 class OFAuth:
@@ -72,6 +89,73 @@ class OFAuth:
 
     def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
+
+    def shows(self, content: Content, age: timedelta) -> Shows:  # noqa: ARG002
+        """No page says how soon statistics show what was sent, and the queue may not be served at all."""
+        return "some"
+
+    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+        """The queue, under the ids of the receipts, and the statistics, which may count by others."""
+        return _joined(_queued(client, account, since), _sent(client, account, since))
+
+    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+        """A single message has its own id, and whether that is the one shown here is not documented."""
+        return shown
+
+
+def _sent(client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    """Guide, "List Sent Mass Messages". There is no offset: the SDKs go on by an earlier end."""
+
+    def page(walk: Walk) -> Request:
+        url = f"{account.url}/v2/access/analytics/mass-messages/sent?limit=10"
+        return get(url + _until(walk) if walk.pages else url, _headers(account))
+
+    return back_past(client, account.secret, since, page, messages.onlyfans)
+
+
+def _until(walk: Walk) -> str:
+    """A second on, so that none is lost whether or not the end itself belongs to it."""
+    oldest = walk.back_to()
+    if oldest is None:
+        raise Unreadable("the sent mass messages have more pages, but do not come newest first")
+    return f"&endDate={clock.rfc3339_seconds(oldest + timedelta(seconds=1))}"
+
+
+def _queued(client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    """Pre-release reference, "List mass messages"; the guide and newer SDKs lack it, so it may not be served."""
+    sent = _listed(client, account, since, "sent")
+    unsent = (replace(shown, delivery="cancelled") for shown in _listed(client, account, since, "unsent"))
+    found = [*sent, *map(messages.without_blanks, unsent)]
+    return tuple({shown.id: shown for shown in found}.values())
+
+
+def _listed(client: "Client", account: Account, since: datetime, kind: str) -> tuple[Shown, ...]:
+    def page(walk: Walk) -> Request:
+        url = f"{account.url}/v2/access/mass-messages?limit=20&offset={walk.items}&type={kind}"
+        return get(url, _headers(account))
+
+    return back_past(client, account.secret, since, page, messages.onlyfans, not_served=(403, 404))
+
+
+def _joined(queued: Iterable[Shown], sent: Iterable[Shown]) -> tuple[Shown, ...]:
+    """Each message once, with what both say of it. One stands for one, so that two twins stay two."""
+    others = {shown.id: shown for shown in sent}
+    by_id = {shown.id: others.pop(shown.id, None) for shown in queued}
+    found = []
+    for shown in queued:
+        other = by_id[shown.id] or next((one for one in others.values() if _is_same(shown, one)), None)
+        found.append(messages.filled(shown, other) if other else shown)
+        if other:
+            others.pop(other.id, None)
+    return (*found, *others.values())
+
+
+def _is_same(queued: Shown, sent: Shown) -> bool:
+    """Ids aside: how those of the queue and of the statistics relate is not documented."""
+    times, texts = (queued.created_at, sent.created_at), (queued.text, sent.text)
+    if times[0] is None or times[1] is None or texts[0] is None or texts[1] is None:
+        return False
+    return abs(times[0] - times[1]) <= _SAME_TIME and plain(texts[0]) == plain(texts[1])
 
 
 def _headers(account: Account) -> dict[str, str]:

@@ -4,11 +4,24 @@ Source: OnlyFansAPI reference, "Send Mass Message".
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from carillon.platforms import pages
-from carillon.platforms.contract import Account, AudienceList, Content, MediaState, Receipt, Request, TagUsers
+from carillon.platforms import answers, messages, pages
+from carillon.platforms.contract import (
+    Account,
+    AudienceList,
+    Content,
+    MediaState,
+    Receipt,
+    Request,
+    Shown,
+    Shows,
+    TagUsers,
+)
+from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import bearer, dollars, get, list_ids, part, post, receipt
+from carillon.platforms.history import made_since
 from carillon.platforms.limits import Limits
 
 if TYPE_CHECKING:
@@ -16,6 +29,8 @@ if TYPE_CHECKING:
 
 # OnlyFans' own lists, as the reference and its webhook events name them.
 BUILT_IN_LISTS = frozenset({"fans", "recent", "following", "rebill_off", "rebill_on", "tagged", "friends", "muted"})
+_PAGINATION = (("_pagination",), ("_meta", "_pagination"))
+_RECENTLY = timedelta(minutes=15)
 
 
 class OnlyFansAPI:
@@ -70,10 +85,45 @@ class OnlyFansAPI:
     def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
 
+    def shows(self, content: Content, age: timedelta) -> Shows:
+        """Reference, "List Mass Message Queue": what is pending or was sent recently; saved ones are not named.
+
+        How long "recently" is, it does not say: a quarter of an hour is what we trust it for.
+        """
+        return "all" if age <= _RECENTLY and not content.save_for_later else "some"
+
+    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+        """Reference, "List Mass Message Queue": no pages, and no texts. An answer from a cache may be too old."""
+        body = answers.read(client.get(_get(account, "")), account.secret)
+        items = pages.items_of(body, "mass messages")
+        if pages.says_more(body) or any(_told(body, *where, "next_page") for where in _PAGINATION):
+            raise Unreadable("the queue of mass messages goes on where its documents know no more")
+        if _told(body, "_meta", "_cache", "is_cached") is True:
+            raise Unreadable("the queue of mass messages came from a cache")
+        return made_since(since, {shown.id: shown for shown in map(messages.onlyfans, items)}.values())
+
+    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:
+        """Reference, "Get Mass Message": its content, without its recipients."""
+        body = answers.read(client.get(_get(account, f"/{part(shown.id)}")), account.secret)
+        found = messages.onlyfans(_told(body, "data", "queue") or _told(body, "data") or body)
+        if found.id != shown.id:
+            raise Unreadable("the answer shows another mass message than the one asked for")
+        return messages.filled(found, shown)
+
 
 def _at(account: Account) -> str:
     assert account.id is not None, "OnlyFansAPI needs an account"
     return f"{account.url}/api/{part(account.id)}"
+
+
+def _get(account: Account, which: str) -> Request:
+    return get(f"{_at(account)}/mass-messaging{which}", bearer(account.secret))
+
+
+def _told(body: object, *keys: str) -> object:
+    for key in keys:
+        body = body.get(key) if isinstance(body, Mapping) else None
+    return body
 
 
 def _previews(content: Content) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from carillon.platforms import answers
 from carillon.platforms.contract import AudienceList, Request
 from carillon.platforms.errors import Unreadable
-from carillon.platforms.forms import is_number, people, text_id
+from carillon.platforms.forms import is_number, text_id, whole_number
 
 if TYPE_CHECKING:
     from carillon.platforms.client import Client
@@ -30,7 +30,7 @@ _COUNTS = (
 def whole(client: "Client", request: Request, secret: str, kind: Kind) -> Iterator[AudienceList]:
     """The lists of a read that is not paged."""
     body = answers.read(client.get(request), secret)
-    yield from _lists(_items(body), lambda _: kind)
+    yield from _lists(items_of(body), lambda _: kind)
 
 
 def paged(
@@ -48,12 +48,13 @@ def paged(
     read = 0
     for page in range(1, _MOST_PAGES + 1):
         body = answers.read(client.get(request(page, read)), secret)
-        items = _items(body)
+        items = items_of(body)
         fresh = [found for found in _lists(items, kind) if found.id not in seen]
         yield from fresh
         seen.update(found.id for found in fresh)
         read += len(items)
-        if not fresh or not _goes_on(body, len(items) >= size):
+        more = says_more(body)
+        if not fresh or not (len(items) >= size if more is None else more):
             return
     raise Unreadable(f"the lists do not end after {_MOST_PAGES} pages")
 
@@ -63,23 +64,24 @@ def by_id(list_id: str) -> Kind:
     return "custom" if is_number(list_id) else "smart"
 
 
-def _items(body: object) -> list[object]:
+def items_of(body: object, what: str = "lists") -> list[object]:
+    """What stands in the envelope. Raises Unreadable if there is none."""
     if isinstance(body, list):
         return body
     if isinstance(body, Mapping):
         for key in _ENVELOPES:
             if isinstance(body.get(key), list | Mapping):
-                return _items(body[key])
-    raise Unreadable("the answer shows no lists")
+                return items_of(body[key], what)
+    raise Unreadable(f"the answer shows no {what}")
 
 
-def _goes_on(body: object, full_page: bool) -> bool:
-    """What the platform says, on top, in `pagination` or beside the items; else whether the page was full."""
+def says_more(body: object) -> bool | None:
+    """Whether there are more pages: what the platform says on top, in `pagination` or beside the items."""
     if isinstance(body, Mapping):
         for place in (body, body.get("pagination"), body.get("data")):
             if isinstance(place, Mapping) and isinstance(place.get("hasMore"), bool):
                 return bool(place["hasMore"])
-    return full_page
+    return None
 
 
 def _lists(items: list[object], kind: Callable[[str], Kind]) -> Iterator[AudienceList]:
@@ -95,4 +97,4 @@ def _lists(items: list[object], kind: Callable[[str], Kind]) -> Iterator[Audienc
 
 
 def _count(item: Mapping[str, object]) -> int | None:
-    return next((count for key in _COUNTS if (count := people(item.get(key))) is not None), None)
+    return next((count for key in _COUNTS if (count := whole_number(item.get(key))) is not None), None)

@@ -1,12 +1,13 @@
 """Fanvue's rules: its tutorial "Sending Mass Messages", and its reference for what that leaves open.
 
 With `/creators/{uuid}` before the path it is a creator that the key manages. Its own scheduler is not
-imitated: `scheduledAt` is refused like any unknown field.
+imitated: `scheduledAt` is refused like any unknown field. What was sent is listed newest first, which no page says.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import Field
@@ -32,6 +33,8 @@ from console.sandbox.world import Account, World
 VERSION = "2025-06-26"
 _MESSAGES = UUID("c0ffee00-0000-4000-8000-0000000000ff")
 _PREFIX = r"(?:/creators/(?P<creator>[^/]+))?"
+
+Row = TypeVar("Row")
 
 
 class _Lists(Camel):
@@ -132,9 +135,34 @@ def _media(account: Account, _: Call, found: re.Match[str]) -> object:
     return {"uuid": found["media"], "status": account.media[found["media"]]}
 
 
-def _page(call: Call, rows: list[dict[str, object]]) -> object:
+def _sent(account: Account, call: Call, _: re.Match[str]) -> object:
+    wanted = call.query.get("includeDeleted", "false")
+    require(wanted in ("true", "false"), "includeDeleted must be true or false", "includeDeleted")
+    kept = [delivery for delivery in account.newest_first() if wanted == "true" or not delivery.withdrawn]
+    return _page(call, kept, _shown)
+
+
+def _shown(delivery: Delivery) -> dict[str, object]:
+    at = datetime.fromtimestamp(int(delivery.arrived_at), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return {
+        "uuid": delivery.message_id,
+        "text": delivery.body.get("text"),
+        "mediaUuids": delivery.body.get("mediaUuids", []),
+        "price": delivery.body.get("price"),
+        "status": "UNSENT" if delivery.withdrawn else "SENT",
+        "createdAt": at,
+        "scheduledAt": None,
+        "publishedAt": at,
+        "recipientCount": len(delivery.recipients),
+        "viewCount": 0,
+        "purchaseCount": 0,
+        "totalRevenue": 0,
+    }
+
+
+def _page(call: Call, rows: list[Row], shown: Callable[[Row], object] = lambda row: row) -> object:
     page, size = call.whole("page", 1, 1), call.whole("size", 15, 1, 50)
-    part = rows[(page - 1) * size : page * size]
+    part = [shown(row) for row in rows[(page - 1) * size : page * size]]
     return {"data": part, "pagination": {"page": page, "size": len(part), "hasMore": page * size < len(rows)}}
 
 
@@ -145,6 +173,7 @@ RULES = Rules(
         Read(re.compile(_PREFIX + "/chats/lists/smart"), _smart),
         Read(re.compile(_PREFIX + "/chats/lists/custom"), _custom),
         Read(re.compile(_PREFIX + "/chats/lists/(?P<kind>smart|custom)/(?P<list>[^/]+)"), _members),
+        Read(re.compile(_PREFIX + "/chats/mass-messages"), _sent),
         Read(re.compile(_PREFIX + "/media/(?P<media>[^/]+)"), _media),
     ),
     enter=enter,

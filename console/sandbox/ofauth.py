@@ -1,16 +1,19 @@
 """OFAuth's rules: its guide "Send Mass Messages", and its client's types for what that leaves open.
 
-Its own scheduler is not imitated: `scheduledDate` is refused like any unknown field.
+Its own scheduler is not imitated: `scheduledDate` is refused like any unknown field. Nor is the list of its queue,
+which its guide does not know: what was sent shows in the statistics, with all fields that guide and types name.
 """
 
 import re
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic import AwareDatetime, Field
 
-from console.sandbox.onlyfans import queue_entry, require_price, user_list
+from console.sandbox.hypertext import of_markdown
+from console.sandbox.onlyfans import date, queue_entry, require_price, sent, user_list
 from console.sandbox.records import Delivery
 from console.sandbox.rules import (
     Answer,
@@ -131,6 +134,32 @@ def _vault(account: Account, call: Call, _: re.Match[str]) -> object:
     return _page(call, rows)
 
 
+def _sent(account: Account, call: Call, _: re.Match[str]) -> object:
+    """There is no offset: further pages end before the last one (its client's types)."""
+    begin, end = _instant(call, "startDate"), _instant(call, "endDate")
+    limit = call.whole("limit", 10, 1, 100)
+    kept = [
+        taken
+        for taken in account.newest_first()
+        if (begin is None or int(taken.arrived_at) >= begin) and (end is None or int(taken.arrived_at) < end)
+    ]
+    return {"list": [_shown(taken) for taken in kept[:limit]], "hasMore": len(kept) > limit}
+
+
+def _instant(call: Call, name: str) -> float | None:
+    try:
+        return datetime.fromisoformat(call.query[name]).timestamp() if name in call.query else None
+    except ValueError:
+        raise Refused(f"{name} must be a date and time in ISO 8601", about=name) from None
+
+
+def _shown(taken: Delivery) -> dict[str, object]:
+    text, media = str(taken.body.get("text", "")), taken.body.get("mediaItems", [])
+    said = text if taken.body.get("isMarkdown") is False else of_markdown(text)
+    count = len(media) if isinstance(media, list) else 0
+    return sent(taken, said) | {"createdAt": date(taken), "mediaCount": count, "purchasedCount": 0, "totalAmount": 0}
+
+
 def _page(call: Call, rows: list[dict[str, object]]) -> object:
     limit, offset = call.whole("limit", 10, 1, 100), call.whole("offset", 0, 0)
     return {"list": rows[offset : offset + limit], "hasMore": offset + limit < len(rows)}
@@ -143,6 +172,7 @@ RULES = Rules(
         Read(re.compile(_ACCESS + "/users/lists"), _lists),
         Read(re.compile(_ACCESS + "/users/lists/(?P<list>[^/]+)/users"), _members),
         Read(re.compile(_ACCESS + "/vault/media"), _vault),
+        Read(re.compile(_ACCESS + "/analytics/mass-messages/sent"), _sent),
     ),
     enter=enter,
     order=order,

@@ -1,4 +1,4 @@
-"""What OFAuth and OnlyFansAPI share, since OnlyFans stands behind both: queue entries, lists, prices."""
+"""What OFAuth and OnlyFansAPI share, since OnlyFans stands behind both: queue entries, sent ones, lists, prices."""
 
 from datetime import UTC, datetime
 
@@ -22,17 +22,40 @@ def require_price(price: float | None, has_media: bool, media_field: str) -> Non
 def queue_entry(delivery: Delivery, total: int) -> dict[str, object]:
     return {
         "id": int(delivery.message_id),
-        "date": datetime.fromtimestamp(int(delivery.arrived_at), UTC).isoformat(),
+        "date": date(delivery),
         "isReady": True,
         "isDone": False,
         "total": total,
         "pending": max(0, total),
-        "canUnsend": True,
+        "canUnsend": not delivery.withdrawn,
         "unsendSeconds": 1_000_000,
         "hasError": False,
-        "isCanceled": False,
+        "isCanceled": delivery.withdrawn,
         "isCouplePeopleMedia": False,
     }
+
+
+def date(delivery: Delivery) -> str:
+    """OnlyFans counts whole seconds."""
+    return datetime.fromtimestamp(int(delivery.arrived_at), UTC).isoformat()
+
+
+def sent(delivery: Delivery, text: str) -> dict[str, object]:
+    """What both show of a message beside its media."""
+    price = float(str(delivery.body.get("price") or 0))
+    paid = {"price": f"{price:.2f}", "purchasedCount": 0, "canSendMessageToBuyers": False}
+    return {
+        "id": int(delivery.message_id),
+        "date": date(delivery),
+        "text": text,
+        "giphyId": delivery.body.get("giphyId"),
+        "isFree": not price,
+        "sentCount": len(delivery.recipients),
+        "viewedCount": 0,
+        "canUnsend": not delivery.withdrawn,
+        "unsendSeconds": 1_000_000,
+        "isCanceled": delivery.withdrawn,
+    } | (paid if price else {})
 
 
 def user_list(kept: FanList, list_id: str | int) -> dict[str, object]:

@@ -4,11 +4,13 @@ Its own scheduler is not imitated: `scheduledDate` is refused like any unknown f
 """
 
 import re
+from itertools import takewhile
 from typing import Annotated
 
 from pydantic import Field
 
-from console.sandbox.onlyfans import queue_entry, require_price, user_list
+from console.sandbox.hypertext import of_plain
+from console.sandbox.onlyfans import queue_entry, require_price, sent, user_list
 from console.sandbox.records import Delivery
 from console.sandbox.rules import (
     Answer,
@@ -30,6 +32,7 @@ from console.sandbox.world import Account, World
 
 _ACCOUNT = "/api/(?P<account>[^/]+)"
 _TOTAL_NOT_COUNTED_YET = -1  # what the specification's sample answers
+_RECENTLY = 3_600  # seconds that a sent one stays in the queue; its pages give no number
 _ERRORS = {404: "NOT_FOUND", 429: "ONLYFANS_COM_RATE_LIMIT_ERROR"}
 
 Index = Annotated[int, Field(ge=0)]
@@ -123,6 +126,24 @@ def _members(account: Account, call: Call, found: re.Match[str]) -> object:
     return _enveloped(part | {"nextOffset": offset + limit if more else None})
 
 
+def _queue(account: Account, call: Call, _: re.Match[str]) -> object:
+    """Pending and recently sent ones, without texts and without pages (List Mass Message Queue)."""
+    recent = takewhile(lambda taken: call.arrived_at - taken.arrived_at < _RECENTLY, account.newest_first())
+    rows = [queue_entry(taken, len(taken.recipients)) for taken in recent if not taken.body.get("saveForLater")]
+    return _enveloped([row | {"isDone": True, "pending": 0} for row in rows])
+
+
+def _message(account: Account, _: Call, found: re.Match[str]) -> object:
+    """Its content without its recipients (Get Mass Message)."""
+    taken = next((one for one in account.taken if one.message_id == found["message"]), None)
+    if taken is None:
+        raise Refused("No such message", 404)
+    text, media = str(taken.body["text"]), taken.body.get("mediaFiles", [])
+    kinds = {"photo": len(media)} if isinstance(media, list) and media else None
+    more: dict[str, object] = {"textCropped": text[:50], "mediaTypes": kinds, "hasError": False, "releaseForms": []}
+    return _enveloped({"success": True, "queue": sent(taken, of_plain(text)) | more})
+
+
 def _upload_status(account: Account, _: Call, found: re.Match[str]) -> object:
     """Not wrapped in `data` (Upload Media)."""
     state = account.media.get(found["media"])
@@ -138,6 +159,8 @@ RULES = Rules(
     reads=(
         Read(re.compile(_ACCOUNT + "/user-lists"), _lists),
         Read(re.compile(_ACCOUNT + "/user-lists/(?P<list>[^/]+)/users"), _members),
+        Read(re.compile(_ACCOUNT + "/mass-messaging"), _queue),
+        Read(re.compile(_ACCOUNT + "/mass-messaging/(?P<message>[0-9]+)"), _message),
         Read(re.compile(_ACCOUNT + "/media/uploads/(?P<media>ofapi_media_[^/]+)/status"), _upload_status),
     ),
     enter=enter,

@@ -70,6 +70,7 @@ class Reception:
             arrived_at=call.arrived_at,
         )
         self.records.keep(delivery)
+        account.taken.append(delivery)
         return delivery
 
 

@@ -21,6 +21,7 @@ class Delivery:
     body: Mapping[str, object]
     arrived_at: float
     answered_at: float | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,15 @@ class Records:
     def deliveries(self) -> list[Delivery]:
         with self._lock:
             return [replace(delivery) for delivery in self._deliveries]
+
+    def withdraw(self, message_id: str) -> None:
+        """Raises KeyError."""
+        with self._lock:
+            for delivery in self._deliveries:
+                if delivery.message_id == message_id:
+                    delivery.withdrawn = True
+                    return
+        raise KeyError(f"no message {message_id}")
 
     def over_limit(self) -> list[Excess]:
         with self._lock:

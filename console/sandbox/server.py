@@ -94,6 +94,10 @@ class Sandbox:
     def deliveries(self) -> list[Delivery]:
         return self._records.deliveries()
 
+    def withdraw(self, message_id: str) -> None:
+        """As if its creator had deleted it in the app. Raises KeyError if no platform took it."""
+        self._records.withdraw(message_id)
+
     @property
     def over_limit(self) -> list[Excess]:
         return self._records.over_limit()

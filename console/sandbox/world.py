@@ -21,6 +21,7 @@ from functools import cached_property
 
 from console.sandbox import lists
 from console.sandbox.fans import Fan, made_up, user_id, uuid_id, whole_id
+from console.sandbox.records import Delivery
 
 KEYS = {
     "fanvue": "fv_demo_token",
@@ -67,6 +68,7 @@ class Account:
         self.id = account_id
         self.key = key
         self.media: dict[str, str] = dict(_MEDIA[platform])  # id: ready, processing or error
+        self.taken: list[Delivery] = []  # oldest first, whatever the client heard of it
         self._seed = f"{seed}/{platform}/{account_id}"
 
     @cached_property
@@ -77,6 +79,9 @@ class Account:
     def lists(self) -> dict[str, lists.FanList]:
         """By id."""
         return lists.of(self.platform, self.fans)
+
+    def newest_first(self) -> list[Delivery]:
+        return sorted(self.taken, key=lambda delivery: delivery.arrived_at, reverse=True)
 
     def audience(
         self, include: Iterable[str], exclude: Iterable[str] = (), users: Iterable[str] = ()

@@ -275,8 +275,9 @@ def test_neither_text_nor_media_nor_json_nor_lists(sandbox: Sandbox, platform: s
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_paths_methods_and_keys(sandbox: Sandbox, platform: str) -> None:
     url, path, headers = sandbox.urls[platform], PATHS[platform], headers_for(sandbox, platform)
+    assert call(url, "GET", path, headers).status == (200 if platform in ("fanvue", "onlyfansapi") else 404)
     for method, where in (
-        ("GET", path),
+        ("GET", path + "/"),
         ("PUT", path),
         ("DELETE", path),
         ("POST", path + "/"),
