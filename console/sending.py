@@ -23,6 +23,7 @@ from scheduler.once import release_own
 from worker.deliver import deliver
 from worker.means import Means
 from worker.recheck import recheck
+from worker.reconcile import reconcile
 
 PATIENCE_SECONDS = 90.0
 _POLL_SECONDS = 0.2
@@ -75,6 +76,8 @@ class _OwnWorker:
         _recheck_stopped(self._means, idle)
         for id_ in release_own(self._means.ledger, idle, self._means.who):
             self._jobs[id_] = self._pool.submit(deliver, self._means, id_)
+        for id_ in _unknown(self._means.ledger, idle):
+            self._jobs[id_] = self._pool.submit(reconcile, self._means, id_)
 
     def stop(self) -> None:
         """Finish and record what is on its way; what has not begun stays `queued` for the next `up`."""
@@ -105,9 +108,17 @@ def _recheck_stopped(means: Means, ids: Collection[int]) -> None:
 
 
 def _open(ledger: Ledger, ids: Collection[int]) -> list[int]:
-    under_way = select(broadcasts.c.id).where(broadcasts.c.id.in_(ids), broadcasts.c.state.in_(_UNDER_WAY))
+    return _in(ledger, ids, _UNDER_WAY)
+
+
+def _unknown(ledger: Ledger, ids: Collection[int]) -> list[int]:
+    return _in(ledger, ids, (State.UNKNOWN,))
+
+
+def _in(ledger: Ledger, ids: Collection[int], states: Collection[State]) -> list[int]:
+    these = select(broadcasts.c.id).where(broadcasts.c.id.in_(ids), broadcasts.c.state.in_(states))
     with ledger.read() as session:
-        return list(session.scalars(under_way))
+        return list(session.scalars(these))
 
 
 def _now_as(ledger: Ledger, ids: Collection[int]) -> list[dict[str, Any]]:

@@ -14,6 +14,14 @@ from console.printing import as_json, line
 from console.requests import request_shown
 
 _ATTEMPT = "attempt {number}: {started_at} to {finished_at}, HTTP {status}, {verdict}: {words} ({owner})"
+_LOOK_UP = "look-up for attempt {attempt}: {at}: {words}"
+_SEEN = "  message {id} {agrees}: of {created_at}, {media_count} media, {price_cents} cents, to {recipient_count}"
+_AGREES = {
+    "whole": "agrees with it",
+    "part": "agrees in part",
+    "awaited": "agrees with it and with another one that is under way",
+    "no": "is another one",
+}
 _SLOT = "slot of attempt {attempt}: taken {taken_at}, frees {frees_at}"
 _EVENT = "{at} {from} -> {to}: {why} ({who})"
 
@@ -40,6 +48,7 @@ def _shown(settings: Settings, found: Whole) -> dict[str, Any]:
         "content": json.loads(found.row.content),
         "request": request_shown(settings, found.row.platform, found.creator.account_id, content),
         "attempts": found.attempts,
+        "lookups": found.lookups,
         "slots": found.slots,
         "events": found.events,
     }
@@ -57,9 +66,25 @@ def _print(shown: dict[str, Any]) -> None:
     for name, value in request["headers"].items():
         line(f"  {name}: {value}")
     line(f"  {json.dumps(request['body'], ensure_ascii=False)}")
-    for key, form in (("attempts", _ATTEMPT), ("slots", _SLOT), ("events", _EVENT)):
-        for item in shown[key]:
-            line(form.format(**{name: "-" if value is None else value for name, value in item.items()}))
+    _print_each(_ATTEMPT, shown["attempts"])
+    for look_up in shown["lookups"]:
+        _print_each(_LOOK_UP, [look_up])
+        _print_seen(look_up["seen"])
+    _print_each(_SLOT, shown["slots"])
+    _print_each(_EVENT, shown["events"])
+
+
+def _print_seen(messages: list[dict[str, Any]]) -> None:
+    for message in messages:
+        differs = f", other {' and '.join(message['differs'])}" if message["differs"] else ""
+        _print_each(_SEEN, [{**message, "agrees": _AGREES[message["agrees"]] + differs}])
+        if message["text"]:
+            line(f"    {message['text']}")
+
+
+def _print_each(form: str, items: list[dict[str, Any]]) -> None:
+    for item in items:
+        line(form.format(**{name: "-" if value is None else value for name, value in item.items()}))
 
 
 def _print_pair(key: str, value: object) -> None:

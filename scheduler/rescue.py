@@ -1,11 +1,14 @@
-"""What a dead worker left: `sending` becomes `unknown` (never straight back), and what is unknown is to be settled."""
+"""What a dead worker left: `sending` becomes `unknown` (never straight back), and what is unknown is to be settled.
+
+Workers settle it by look-ups. What none of them has settled in time, as all hang or are gone, is left to a person here.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, select
 
 from carillon.handoff.orders import RECHECK, RECONCILE, hand_off
 from carillon.ledger import accounts
@@ -18,6 +21,9 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _FORGET = timedelta(minutes=5)
 _SETTLE_AGAIN = timedelta(seconds=5)
 _SOON = timedelta(minutes=10)
+_MOST = timedelta(minutes=4, seconds=55)
+"""An unknown outcome ends within five minutes; the last look of a worker has begun half a minute before."""
+
 _AT_ONCE = timedelta(seconds=1)
 _FROM_TIME_TO_TIME = timedelta(seconds=30)
 
@@ -27,6 +33,12 @@ class Reminders:
 
     def __init__(self) -> None:
         self._given: dict[tuple[str, int], datetime] = {}
+        self._begun: datetime | None = None
+
+    def begun(self, now: datetime) -> datetime:
+        """When this was asked first: since then somebody could have carried out orders."""
+        self._begun = self._begun or now
+        return self._begun
 
     def due(
         self, order: str, subjects: Iterable[tuple[int, str]], now: datetime, pause: timedelta
@@ -45,10 +57,15 @@ def rescue(ledger: Ledger, broker: dramatiq.Broker, reminders: Reminders, who: s
     with ledger.read() as session:
         open_ones = list(session.execute(_open_attempts()))
         now = ledger.now(session.connection())
-        unknown = list(session.execute(_in_doubt(now)))
+        begun = reminders.begun(now)
+        unknown = list(session.execute(select(broadcasts).where(broadcasts.c.state == State.UNKNOWN)))
     left = [row for row in open_ones if proven_dead(_owner(row)) or row.lease_until <= now]
     moved = [id_ for row in left for id_ in _give_up(ledger, row, who)]
-    settle = {row.id: row.platform for row in unknown} | {row.id: row.platform for row in left if row.id in moved}
+    for row in unknown:
+        if now - max(row.state_since, begun) >= _MOST:
+            _hold(ledger, row, who)
+    due = [row for row in unknown if row.hand_off_at is None or row.hand_off_at <= now]
+    settle = {row.id: row.platform for row in due} | {row.id: row.platform for row in left if row.id in moved}
     hand_off(broker, RECONCILE, reminders.due(RECONCILE, settle.items(), now, _SETTLE_AGAIN))
     return moved
 
@@ -75,11 +92,6 @@ def _open_attempts() -> Any:
     )
 
 
-def _in_doubt(now: datetime) -> Any:
-    due = or_(broadcasts.c.hand_off_at.is_(None), broadcasts.c.hand_off_at <= now)
-    return select(broadcasts.c.id, broadcasts.c.platform).where(broadcasts.c.state == State.UNKNOWN, due)
-
-
 def _owner(row: Row[Any]) -> Owner:
     return Owner(row.host, row.pid, row.process_birth)
 
@@ -91,3 +103,10 @@ def _give_up(ledger: Ledger, row: Row[Any], who: str) -> list[int]:
         note = Note(now, who, reason)
         unchanged = version_of(row.id, row.version)
         return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason, hand_off_at=None)
+
+
+def _hold(ledger: Ledger, row: Row[Any], who: str) -> None:
+    reason = f"{row.reason or 'unknown_outcome: nobody saw its end'}; no worker could look it up in time"
+    with accounts.held(ledger, [row.creator_id]) as (connection, now):
+        unchanged = version_of(row.id, row.version)
+        move(connection, unchanged, State.UNKNOWN, State.HELD, Note(now, who, reason), reason=reason)

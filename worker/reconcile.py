@@ -1,4 +1,7 @@
-"""An outcome that nobody knows: ask the platform what it has taken, and settle it by what it shows."""
+"""An outcome that nobody knows: ask the platform what it has taken, and settle it by what it shows.
+
+One look serves all open outcomes of an account, and they are settled together, in one transaction under its lock.
+"""
 
 import json
 from dataclasses import dataclass
@@ -6,201 +9,154 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select
 from structlog.contextvars import bound_contextvars
 
 from carillon import clock
 from carillon.ledger import accounts
-from carillon.ledger.states import Note, State, move, version_of
-from carillon.ledger.tables import attempts, broadcasts, creators, lookups, slots
-from carillon.platforms import credentials, errors
-from carillon.platforms.contract import Content, Platform, Shown, Shows
-from carillon.platforms.roster import PLATFORMS
+from carillon.ledger.states import Note
+from carillon.ledger.tables import creators, lookups
+from carillon.monitoring import metrics
+from carillon.platforms import credentials
+from carillon.platforms.contract import Account, Shown
+from worker import endings, inquiry
 from worker.account import account_of
+from worker.inquiry import Inquiry, Open
+from worker.matching import judged
 from worker.means import Means
-from worker.settle import Absent, Case, Doubt, Ending, Found, LookAgain, Resend, settle
-from worker.sight import LOOK_BACK, Sight, Wanted, look
-from worker.verdict import backoff
+from worker.record import settle_account
+from worker.settle import Ending, Found, Sighted, settle
+from worker.sight import Blind, Sight, look, told
+from worker.verdict import turned_away
 
 log = structlog.get_logger()
 
-_UNBOUND = (State.SENDING, State.UNKNOWN, State.HELD, State.SENT)
+_CANNOT_BE_ASKED = Blind("unreadable", "", asked=False)
 
 
 @dataclass(frozen=True)
-class Open:
-    """A broadcast of unknown outcome as it was read, with the attempt that nobody knows the end of."""
+class Settled:
+    """One open outcome, what this look made of it, and the message that it is."""
 
-    row: Row[Any]
-    attempt: Row[Any]
-    creator: Row[Any]
-    platform: Platform
-    wanted: Wanted
-
-    @property
-    def can_be_asked(self) -> bool:
-        return self.shows(self.attempt.started_at) != "nothing"
-
-    def shows(self, now: datetime) -> Shows:
-        return self.platform.shows(self.wanted.content, now - self.attempt.started_at)
+    open: Open
+    ending: Ending
+    words: str
+    message: Shown | None
 
 
 def reconcile(means: Means, broadcast_id: int) -> None:
-    """One look, and what follows from it: an ending, or when to look again."""
-    with means.ledger.read() as session:
-        opened = _read(session.connection(), broadcast_id)
-    if opened is None:
+    """One look, and what follows from it for all that is open of its account: endings, or when to look again.
+
+    A process that is to stop leaves it to the next one.
+    """
+    if means.stopping.is_set():
         return
-    with bound_contextvars(broadcast=opened.row.id, campaign=opened.row.campaign, creator=opened.row.creator):
-        begun = clock.ticks()
-        sight, words = _look(means, opened)
-        took = timedelta(seconds=clock.ticks() - begun)
-        ending = _settle(means, opened, sight, words, took)
-        log.info("looked up", ending=type(ending).__name__.lower() if ending else "gone")
+    with means.ledger.read() as session:
+        connection = session.connection()
+        now = means.ledger.now(connection)
+        asked = inquiry.read(connection, broadcast_id, now)
+    if asked is None:
+        return
+    begun = clock.ticks()
+    seen, key = _see(means, asked, now)
+    for settled in _settle(means, asked, seen, key, timedelta(seconds=clock.ticks() - begun)):
+        _tell(settled)
     means.nudge()
 
 
-def _read(connection: Connection, broadcast_id: int) -> Open | None:
-    row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
-    if row is None or row.state != State.UNKNOWN:
-        return None
-    latest = and_(attempts.c.broadcast_id == row.id, attempts.c.number == row.attempts)
-    attempt = connection.execute(select(attempts).where(latest)).one()
-    creator = connection.execute(select(creators).where(creators.c.id == row.creator_id)).one()
-    return Open(row, attempt, creator, PLATFORMS[row.platform], _wanted(connection, row, attempt))
-
-
-def _wanted(connection: Connection, row: Row[Any], attempt: Row[Any]) -> Wanted:
-    of_account = broadcasts.c.creator_id == row.creator_id
-    recent = broadcasts.c.state_since >= attempt.started_at - LOOK_BACK
-    bound = select(broadcasts.c.platform_message_id).where(of_account, broadcasts.c.platform_message_id.is_not(None))
-    unbound = select(broadcasts.c.content).where(
-        of_account,
-        recent,
-        broadcasts.c.id != row.id,
-        broadcasts.c.state.in_(_UNBOUND),
-        broadcasts.c.platform_message_id.is_(None),
-        or_(broadcasts.c.state != State.HELD, broadcasts.c.reason.startswith("unknown_outcome")),
-    )
-    return Wanted(
-        content=Content.model_validate_json(row.content),
-        started_at=attempt.started_at,
-        ended_at=attempt.finished_at or attempt.lease_until,
-        baseline=frozenset(json.loads(attempt.baseline)) if attempt.baseline else None,
-        bound=frozenset(connection.scalars(bound.where(recent))),
-        siblings=[Content.model_validate_json(content) for content in connection.scalars(unbound)],
-    )
-
-
-def _look(means: Means, opened: Open) -> tuple[Sight | None, str]:
-    if not opened.can_be_asked:
-        return None, f"{opened.row.platform} cannot be asked what it has taken"
+def _see(means: Means, asked: Inquiry, now: datetime) -> tuple[Sight | Blind, str | None]:
+    """The look, and the digest of the key that it was made with."""
+    if not any(one.can_be_asked for one in asked.opens):
+        return _CANNOT_BE_ASKED, None
     try:
-        sight = look(means, opened.platform, account_of(means, opened.creator), opened.wanted)
-    except (errors.PlatformError, credentials.CredentialError) as error:
-        return None, f"could not look: {error}"
-    found = sight.sighted
-    return sight, f"{len(found.whole)} agree, {len(found.part)} in part, {len(found.other)} not"
+        account = account_of(means, asked.creator)
+    except credentials.CredentialError as error:
+        return Blind("credentials", str(error), asked=asked.creator.stopped_at is None), None
+    key = credentials.digest(account.secret)
+    return _not_now(asked.creator, key, now) or _look(means, asked, account), key
 
 
-def _settle(means: Means, opened: Open, sight: Sight | None, words: str, took: timedelta) -> Ending | None:
-    """None if somebody else moved the broadcast on meanwhile."""
-    with accounts.held(means.ledger, [opened.row.creator_id]) as (connection, now):
-        again = _read(connection, opened.row.id)
-        if again is None or again.attempt.id != opened.attempt.id:
-            return None
-        if sight is not None and set(sight.sighted.whole) & set(again.wanted.bound):
-            return None  # the next look sees that it is another one's
-        _keep(connection, opened, sight, words, now - took)
-        ending = settle(_case(connection, opened, sight, now))
-        _apply(connection, opened, sight, ending, Note(now, means.who, _why(ending, words)))
-        return ending
+def _not_now(creator: Row[Any], key: str, now: datetime) -> Blind | None:
+    """The platform asked for patience, or turned this very key away."""
+    if creator.cool_down_until is not None and creator.cool_down_until > now:
+        return Blind("throttled", "the account cools down", asked=False)
+    if creator.stopped_credential == key and creator.stopped_reason.startswith("credentials"):
+        return Blind("credentials", "the platform does not accept the key", asked=False)
+    return None
 
 
-def _keep(connection: Connection, opened: Open, sight: Sight | None, words: str, began_at: datetime) -> None:
-    if not opened.can_be_asked:
-        return
-    clean = sight is not None and not (sight.sighted.whole or sight.sighted.part or sight.sighted.other)
-    seen = sight.told() if sight else "[]"
-    row = {"attempt_id": opened.attempt.id, "began_at": began_at, "clean": clean, "words": words, "seen": seen}
+def _look(means: Means, asked: Inquiry, account: Account) -> Sight | Blind:
+    seen = look(means, asked.platform, account, [one.wanted for one in asked.opens], asked.bound)
+    if isinstance(seen, Blind) and seen.why == "throttled":
+        metrics.throttled(asked.platform.name)
+    return seen
+
+
+def _settle(means: Means, asked: Inquiry, seen: Sight | Blind, key: str | None, took: timedelta) -> list[Settled]:
+    """What somebody else has moved on meanwhile is left alone."""
+    with accounts.held(means.ledger, [asked.creator.id]) as (connection, now):
+        if isinstance(seen, Blind):
+            _concern_account(connection, asked.creator, seen, key, Note(now, means.who, f"look-up: {seen.words}"))
+        creator = connection.execute(select(creators).where(creators.c.id == asked.creator.id)).one()
+        attempts = {one.attempt.id for one in asked.opens}
+        still_open = [one for one in inquiry.open_ones(connection, creator.id) if one.attempt.id in attempts]
+        return [_settle_one(connection, one, creator, seen, now, took, means.who) for one in still_open]
+
+
+def _concern_account(connection: Connection, creator: Row[Any], seen: Blind, key: str | None, note: Note) -> None:
+    if seen.error:
+        settle_account(connection, creator.id, turned_away(seen.error, 0, creator.throttled_in_a_row), note, key)
+    elif seen.why == "credentials" and seen.asked:
+        accounts.stop(connection, creator.id, note.at, note.who, f"credentials: {seen.words}")
+
+
+def _settle_one(
+    connection: Connection, this: Open, creator: Row[Any], seen: Sight | Blind, now: datetime, took: timedelta, who: str
+) -> Settled:
+    sighted = _sighted(connection, this, seen) if isinstance(seen, Sight) else None
+    words = _words(sighted, seen)
+    if isinstance(seen, Sight) or seen.asked:
+        _keep(connection, this, sighted, seen, words, now - took)
+    ending = settle(inquiry.case(connection, this, creator, sighted, now))
+    message = _message(seen, ending)
+    endings.write(connection, this, ending, words, message, Note(now, who, endings.why(ending, words)))
+    return Settled(this, ending, words, message)
+
+
+def _sighted(connection: Connection, this: Open, seen: Sight) -> Sighted:
+    bound = inquiry.bound_among(connection, this.row.creator_id, [one.id for one in seen.messages])
+    unbound = [one for one in seen.messages if one.id not in bound]
+    return judged(this.wanted, inquiry.others(connection, this), unbound)
+
+
+def _words(sighted: Sighted | None, seen: Sight | Blind) -> str:
+    if isinstance(seen, Blind):
+        return seen.words
+    assert sighted is not None
+    if sighted.nothing:
+        return "nothing new is shown"
+    agreeing = len(sighted.whole) + len(sighted.awaited)
+    return f"of what is new, {agreeing} agree with it, {len(sighted.part)} in part, {len(sighted.other)} not"
+
+
+def _keep(
+    connection: Connection, this: Open, sighted: Sighted | None, seen: Sight | Blind, words: str, began_at: datetime
+) -> None:
+    shown = json.dumps(seen.why) if isinstance(seen, Blind) else told(this.wanted, sighted or Sighted(), seen.messages)
+    clean = sighted is not None and sighted.nothing
+    row = {"attempt_id": this.attempt.id, "began_at": began_at, "clean": clean, "words": words, "seen": shown}
     connection.execute(insert(lookups).values(row))
 
 
-def _case(connection: Connection, opened: Open, sight: Sight | None, now: datetime) -> Case:
-    clean = select(lookups.c.began_at).where(lookups.c.attempt_id == opened.attempt.id, lookups.c.clean)
-    resent = select(attempts.c.id).where(attempts.c.broadcast_id == opened.row.id, attempts.c.verdict == "resent")
-    return Case(
-        now=now,
-        unknown_since=opened.row.state_since,
-        ended_at=opened.wanted.ended_at,
-        sighted=sight.sighted if sight else None,
-        clean_looks=list(connection.scalars(clean)),
-        can_be_asked=opened.can_be_asked,
-        absence_is_proof=opened.shows(now) == "all",
-        has_baseline=opened.attempt.baseline is not None,
-        may_resend=opened.row.on_unknown == "resend" and connection.scalar(resent) is None,
-    )
+def _message(seen: Sight | Blind, ending: Ending) -> Shown | None:
+    if not isinstance(ending, Found) or isinstance(seen, Blind):
+        return None
+    return next(one for one in seen.messages if one.id == ending.message_id)
 
 
-def _why(ending: Ending, words: str) -> str:
-    match ending:
-        case Found(message_id):
-            return f"looked up: the platform has taken it, as {message_id}"
-        case Absent():
-            return f"looked up: the platform has surely not taken it ({words})"
-        case Resend():
-            return f"looked up, and sent once more, as the campaign says ({words})"
-        case Doubt(why):
-            return f"looked up: {why}: a person must decide"
-        case LookAgain():
-            return words
-
-
-def _apply(connection: Connection, opened: Open, sight: Sight | None, ending: Ending, note: Note) -> None:
-    unchanged = version_of(opened.row.id, opened.row.version)
-    match ending:
-        case Found(message_id):
-            assert sight is not None
-            _mark(connection, opened, "accepted")
-            changes = _sent(sight.messages[message_id])
-            move(connection, unchanged, State.UNKNOWN, State.SENT, note, **changes)
-        case Absent():
-            _mark(connection, opened, "absent")
-            connection.execute(delete(slots).where(slots.c.attempt_id == opened.attempt.id))
-            move(connection, unchanged, State.UNKNOWN, State.PLANNED, note, **_again(opened.row, note.at))
-        case Resend():
-            _mark(connection, opened, "resent")
-            move(connection, unchanged, State.UNKNOWN, State.PLANNED, note, **_again(opened.row, note.at))
-        case Doubt(why):
-            reason = f"{opened.row.reason or 'unknown_outcome: nobody saw its end'}; {why}"
-            move(connection, unchanged, State.UNKNOWN, State.HELD, note, reason=reason)
-        case LookAgain(at):
-            connection.execute(update(broadcasts).where(unchanged).values(hand_off_at=at))
-
-
-def _mark(connection: Connection, opened: Open, verdict: str) -> None:
-    connection.execute(update(attempts).where(attempts.c.id == opened.attempt.id).values(verdict=verdict))
-
-
-def _sent(message: Shown) -> dict[str, Any]:
-    reason = None
-    if message.delivery in {"error", "cancelled"}:
-        reason = f"error_after_accept: the platform shows it as {message.delivery}"
-    return {
-        "platform_message_id": message.id,
-        "recipient_count": message.recipient_count,
-        "sent_at": message.created_at,
-        "delivery": message.delivery,
-        "reason": reason,
-    }
-
-
-def _again(row: Row[Any], now: datetime) -> dict[str, Any]:
-    return {
-        "waiting_for": "retry",
-        "not_before": now + timedelta(seconds=backoff(row.put_offs)),
-        "put_offs": row.put_offs + 1,
-        "reason": None,
-        "hand_offs": 0,
-        "hand_off_at": None,
-    }
+def _tell(settled: Settled) -> None:
+    row, message = settled.open.row, settled.message
+    with bound_contextvars(broadcast=row.id, campaign=row.campaign, creator=row.creator, occurrence=row.occurrence):
+        log.info("looked up", ending=type(settled.ending).__name__.lower(), saw=settled.words)
+    if message and message.created_at:
+        metrics.accepted(row.platform, (message.created_at - row.due_at).total_seconds())

@@ -1,13 +1,16 @@
-"""One look at what an account's platform shows, seen with the eyes of one broadcast whose outcome is unknown."""
+"""One look at what an account's platform has taken, and what of it a person is told."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
 
 from carillon import clock
-from carillon.platforms.agreement import Agreement, agrees
-from carillon.platforms.contract import Account, Content, Platform, Shown
+from carillon.platforms import errors
+from carillon.platforms.agreement import differences
+from carillon.platforms.contract import Account, Platform, Shown
+from worker.matching import Wanted, is_new, may_be_in_time
 from worker.means import Means
 from worker.settle import Sighted
 
@@ -17,85 +20,70 @@ LOOK_BACK = timedelta(hours=1)
 BASELINE_BACK = timedelta(hours=2)
 """A baseline reaches further, so that nothing old seems new, not even to a clock that is wrong by an hour."""
 
-_MARGIN = timedelta(minutes=1)
-"""Around the attempt: platforms count whole seconds, and their clocks are not ours."""
-
-_MOST_NEW = 50
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The broadcast, when its request may have arrived, and what is known to be something else."""
-
-    content: Content
-    started_at: datetime
-    ended_at: datetime
-    baseline: frozenset[str] | None
-    bound: Collection[str]
-    siblings: Sequence[Content]
-    """Of the account's other broadcasts that may have been taken and have no message yet."""
+_MOST_READ_SINGLY = 50
+_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True)
 class Sight:
-    sighted: Sighted
-    messages: Mapping[str, Shown] = field(default_factory=dict)
+    """A complete look: the messages that may be new to one of the broadcasts it was made for."""
 
-    def told(self) -> str:
-        """For the person who may have to decide."""
-        grouped = {"whole": self.sighted.whole, "part": self.sighted.part, "no": self.sighted.other}
-        return json.dumps([_told(self.messages[id_], agrees) for agrees, ids in grouped.items() for id_ in ids])
+    messages: Sequence[Shown]
 
 
-def look(means: Means, platform: Platform, account: Account, wanted: Wanted) -> Sight:
-    """Raises the reading errors of `errors.py`; of a look that is not complete nothing counts."""
-    shown = platform.shown(means.client, account, wanted.started_at - LOOK_BACK)
-    fresh = [one for one in shown if one.id not in (wanted.baseline or ()) and one.id not in wanted.bound]
-    messages = {one.id: _whole(means, platform, account, one) for one in fresh[:_MOST_NEW]}
-    return Sight(judged(wanted, messages.values(), more=len(fresh) > _MOST_NEW), messages)
+@dataclass(frozen=True)
+class Blind:
+    """No look, or one that failed. `error` is the platform's answer, if that concerns the whole account."""
+
+    why: Literal["unreadable", "unreachable", "throttled", "credentials"]
+    words: str
+    error: errors.TurnedAway | None = None
+    asked: bool = True
 
 
-def judged(wanted: Wanted, messages: Collection[Shown], *, more: bool = False) -> Sighted:
-    """How each message that may be the broadcast agrees with it; what is surely another broadcast's is left out."""
-    found: dict[Agreement, list[str]] = {"whole": [], "part": [], "no": []}
-    for message in messages:
-        agreement = _agreement(wanted, message)
-        if agreement:
-            found[agreement].append(message.id)
-    return Sighted(found["whole"], found["part"], [*found["no"], *(["more than can be looked at"] if more else [])])
+def look(
+    means: Means, platform: Platform, account: Account, wanted: Sequence[Wanted], bound: Collection[str]
+) -> Sight | Blind:
+    """`bound` are the ids that are known to be other broadcasts'."""
+    try:
+        return Sight(_look(means, platform, account, wanted, bound))
+    except errors.Unauthorized as error:
+        return Blind("credentials", error.words, error)
+    except errors.Throttled as error:
+        return Blind("throttled", error.words, error)
+    except errors.Unreachable as error:
+        return Blind("unreachable", error.words)
+    except errors.PlatformError as error:
+        return Blind("unreadable", error.words)
 
 
-def _agreement(wanted: Wanted, message: Shown) -> Agreement | None:
-    agreement = agrees(wanted.content, message)
-    anothers = any(agrees(sibling, message) == "whole" for sibling in wanted.siblings)
-    if agreement == "whole" and not anothers and _in_time(wanted, message):
-        return "whole"
-    if agreement == "whole":
-        return "part" if wanted.baseline is not None or _may_be_in_time(wanted, message) else None
-    if anothers or (wanted.baseline is None and not _may_be_in_time(wanted, message)):
-        return None
-    return agreement
+def _look(
+    means: Means, platform: Platform, account: Account, wanted: Sequence[Wanted], bound: Collection[str]
+) -> list[Shown]:
+    shown = platform.shown(means.client, account, min(one.started_at for one in wanted) - LOOK_BACK)
+    fresh = [one for one in shown if one.id not in bound and any(is_new(each, one) for each in wanted)]
+    if sum(one.text is None for one in fresh) > _MOST_READ_SINGLY:
+        raise errors.Unreadable("the platform shows more new messages than can be looked at one by one")
+    return [platform.whole(means.client, account, one) if one.text is None else one for one in fresh]
 
 
-def _in_time(wanted: Wanted, message: Shown) -> bool:
-    """Without a time only a baseline can tell that it is new."""
-    return wanted.baseline is not None if message.created_at is None else _may_be_in_time(wanted, message)
+def told(wanted: Wanted, sighted: Sighted, messages: Sequence[Shown]) -> str:
+    """What was seen and how it agrees, as JSON for the person who may have to decide."""
+    groups = {"whole": sighted.whole, "part": sighted.part, "awaited": sighted.awaited, "no": sighted.other}
+    by_id = {one.id: one for one in messages}
+    return json.dumps([_told(wanted, by_id[id_], agrees) for agrees, ids in groups.items() for id_ in ids])
 
 
-def _may_be_in_time(wanted: Wanted, message: Shown) -> bool:
-    return message.created_at is None or wanted.started_at - _MARGIN <= message.created_at <= wanted.ended_at + _MARGIN
-
-
-def _whole(means: Means, platform: Platform, account: Account, message: Shown) -> Shown:
-    return platform.whole(means.client, account, message) if message.text is None else message
-
-
-def _told(message: Shown, agreement: str) -> dict[str, object]:
+def _told(wanted: Wanted, message: Shown, agrees: str) -> dict[str, object]:
+    time = [] if may_be_in_time(wanted, message) else ["time"]
     return {
         "id": message.id,
-        "agrees": agreement,
+        "agrees": agrees,
+        "differs": differences(wanted.content, message) + time,
         "created_at": clock.rfc3339(message.created_at) if message.created_at else None,
-        "text": (message.text or "")[:200],
+        "text": message.text and message.text[:_LONGEST_TEXT],
+        "media_count": len(message.media) if message.media is not None else message.media_count,
         "price_cents": message.price_cents,
         "recipient_count": message.recipient_count,
+        "delivery": message.delivery,
     }

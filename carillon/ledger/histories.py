@@ -1,5 +1,6 @@
 """What became of broadcasts, step by step: one of them whole, and what changed since one looked last."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from carillon.ledger.connect import Ledger
 from carillon.ledger.questions import instant, shown, waits
-from carillon.ledger.tables import attempts, broadcasts, creators, events, slots
+from carillon.ledger.tables import attempts, broadcasts, creators, events, lookups, slots
 
 _LATE_COMMITS = 500
 """Of two transactions the one that took its event's id first may commit last, so this many ids are read again."""
@@ -22,6 +23,7 @@ class Whole:
     creator: Row[Any]
     broadcast: dict[str, Any]
     attempts: list[dict[str, Any]]
+    lookups: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     events: list[dict[str, Any]]
 
@@ -41,6 +43,7 @@ def whole(ledger: Ledger, broadcast_id: int) -> Whole | None:
             creator,
             shown(row, wait),
             [_attempt(found) for found in connection.execute(_of(attempts, row.id))],
+            _lookups(connection, row.id),
             _slots(connection, row.id, timedelta(seconds=creator.limit_seconds)),
             [event(found) for found in connection.execute(_of(events, row.id))],
         )
@@ -95,6 +98,28 @@ def _attempt(row: Row[Any]) -> dict[str, Any]:
         "words": row.words,
         "owner": f"{row.host}:{row.pid}",
         "request_digest": row.request_digest,
+    }
+
+
+def _lookups(connection: Connection, broadcast_id: int) -> list[dict[str, Any]]:
+    made = (
+        select(lookups, attempts.c.number)
+        .join(attempts, attempts.c.id == lookups.c.attempt_id)
+        .where(attempts.c.broadcast_id == broadcast_id)
+        .order_by(lookups.c.id)
+    )
+    return [_lookup(row, json.loads(row.seen)) for row in connection.execute(made)]
+
+
+def _lookup(row: Row[Any], seen: Any) -> dict[str, Any]:
+    """`seen` is a list if the platform showed all that it has, else the word for why it did not."""
+    complete = isinstance(seen, list)
+    return {
+        "attempt": row.number,
+        "at": instant(row.began_at),
+        "complete": complete,
+        "words": row.words,
+        "seen": seen if complete else [],
     }
 
 

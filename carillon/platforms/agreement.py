@@ -37,6 +37,13 @@ def agrees(content: Content, shown: Shown) -> Agreement:
     return "part"
 
 
+def differences(content: Content, shown: Shown) -> list[str]:
+    """What of the message is surely not the broadcast's: `text`, `media`, `price`; a text that is cut says so."""
+    words = {"other": "text", "cut": "text (cut)"}.get(_words(content.text, shown.text))
+    rest = (("media", _media(content, shown)), ("price", _price(content, shown)))
+    return ([words] if words else []) + [name for name, agreed in rest if agreed is False]
+
+
 def _words(ours: str | None, theirs: str | None) -> Literal["same", "cut", "other", "none"]:
     if theirs is None:
         return "none"

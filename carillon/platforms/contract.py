@@ -155,7 +155,7 @@ class Platform(Protocol):
         """All mass messages that may have been made since then, by whomever, withdrawn ones too; each id once.
 
         As complete as `shows` says, or it raises the reading errors of `errors.py`. One without a readable time is
-        always among them.
+        always among them, and so is the newest of the older ones: the platform's clock may be wrong.
         """
 
     def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:

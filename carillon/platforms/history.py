@@ -51,7 +51,7 @@ def back_past(
     reader: Reader,
     not_served: Collection[int] = (),
 ) -> tuple[Shown, ...]:
-    """Those that may have been made since then. Raises the reading errors; a list that repeats itself is one.
+    """As `made_since`. Raises the reading errors; a list that repeats itself is one.
 
     The end is where the platform says so, an empty page where it says nothing, or what is older in a list that is
     newest first. A first page that answers with a status of `not_served` says that there is no such list.
@@ -80,9 +80,14 @@ def _is_last(walk: Walk, body: object, page: list[Shown], since: datetime) -> bo
 
 
 def made_since(since: datetime, found: Iterable[Shown]) -> tuple[Shown, ...]:
-    """Platforms count whole seconds, cut off."""
-    first = _whole_seconds(since)
-    return tuple(shown for shown in found if shown.created_at is None or shown.created_at >= first)
+    """Those that may have been made since then, and the newest of the older ones.
+
+    Platforms count whole seconds, cut off. By a clock that is hours behind, what was made just now seems old: as the
+    newest it is still shown, and whoever remembers what was there before sees that it is new.
+    """
+    shown, first = tuple(found), _whole_seconds(since)
+    newest_old = max((one.created_at for one in shown if one.created_at and one.created_at < first), default=first)
+    return tuple(one for one in shown if one.created_at is None or one.created_at >= min(first, newest_old))
 
 
 def _whole_seconds(instant: datetime) -> datetime:

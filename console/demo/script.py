@@ -12,6 +12,8 @@ from console.sandbox import Delivery, Fault, Sandbox
 _THROTTLED = "onlyfansapi"
 _RETRY_AFTER = 5
 _CUT_OFF = "fanvue"
+_HIDDEN = 4  # seconds until it shows what it took and did not answer
+_NOT_ASKED = "frontrow"  # shows nothing of what it has taken
 _SETTLING = 2.0  # seconds for the answers that others still wait for
 
 
@@ -22,7 +24,7 @@ class Script:
         self._child, self._sandbox, self._reading, self._story = child, sandbox, reading, story
         self._begun = monotonic()
         self._quiet_seconds = quiet_seconds
-        self._steps: list[Callable[[], bool]] = [self._set_limits, self._throttle, self._hold, self._kill]
+        self._steps: list[Callable[[], bool]] = [self._set_limits, self._throttle, self._hold, self._kill, self._drop]
 
     def step(self) -> None:
         if self._steps and self._steps[0]():
@@ -48,7 +50,7 @@ class Script:
     def _hold(self) -> bool:
         if monotonic() - self._begun < self._quiet_seconds:
             return False
-        self._sandbox.faults.add(_CUT_OFF, Fault.hold())
+        self._sandbox.faults.add(_CUT_OFF, Fault.hold(hidden=_HIDDEN))
         self._story.tell("demo", f"{_CUT_OFF} will take its next broadcast and not answer; then the worker is killed")
         return True
 
@@ -62,6 +64,15 @@ class Script:
         self._tell_of_kill(delivery)
         self._child.start()
         self._story.tell("restarted", "scheduler and worker, on the same ledger")
+        return True
+
+    def _drop(self) -> bool:
+        """Once the outcome of the kill is known."""
+        if self._reading.in_state(State.SENDING) or self._reading.in_state(State.UNKNOWN):
+            return False
+        self._sandbox.faults.add(_NOT_ASKED, Fault.accept_and_drop())
+        words = f"{_NOT_ASKED} will take its next broadcast and not answer; it has no list to ask, so a person decides"
+        self._story.tell("demo", words)
         return True
 
     def _wait_for_the_others(self) -> None:

@@ -94,9 +94,10 @@ class Story:
 
     def _move(self, event: Row[Any]) -> tuple[str, str] | None:
         match event.source, event.target:
-            case _, State.SENT:
+            case source, State.SENT:
                 self._skipping.discard((event.campaign, event.creator_id))
-                return "sent", self._sent(event)
+                found = "found by asking the platform: " if source == State.UNKNOWN else ""
+                return "sent", found + self._sent(event)
             case State.SENDING, State.PLANNED:
                 return self._turned_away(event)
             case State.QUEUED, State.PLANNED:

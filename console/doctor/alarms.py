@@ -14,8 +14,8 @@ from console.doctor.patient import Patient
 _CHECK = "alarms"
 _TOLD_ELSEWHERE = ("stopped:", "no_beat:")
 _MENDS = {
-    "held": "decide with `carillon resolve {broadcast}` or `carillon cancel {broadcast}`",
-    "unknown": "wait: it is looked up, and held if that settles nothing",
+    "held": "see `carillon show {broadcast}`, then `carillon resolve {broadcast}` or `carillon cancel {broadcast}`",
+    "unknown": "wait: the platform is being asked, see `carillon show {broadcast}`; what that does not settle is held",
     "queued": "see that a worker runs and that its platform answers",
     "sending": "see that its worker runs; one that died is noticed when its lease is over",
     "overdue": "see that a scheduler runs",

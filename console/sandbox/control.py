@@ -30,6 +30,7 @@ _KINDS: dict[str, Callable[..., Fault]] = {
     "hold": Fault.hold,
     "cut_body": Fault.cut_body,
     "accept_and_drop": Fault.accept_and_drop,
+    "accept_and_fail": Fault.accept_and_fail,
 }
 _WHERE = {"platform", "kind", "on", "account", "text"}
 
@@ -44,6 +45,7 @@ class _Fault(Strict):
     as_date: bool = False
     code: int = 500
     seconds: float = 0
+    hidden: float = 0
 
 
 class _Connections(Strict):

@@ -1,7 +1,8 @@
 """A script of faults, told ahead and used up in order, each by the first call that it fits.
 
-Nothing is taken under `throttled`, `status`, `html` and `silent`. Under `slow`, `hold`, `cut_body` and
-`accept_and_drop` a broadcast is judged and taken as usual: the fans get it, whatever the client hears.
+Nothing is taken under `throttled`, `status`, `html` and `silent`. Under `slow`, `hold`, `cut_body`,
+`accept_and_drop` and `accept_and_fail` a broadcast is judged and taken as usual: the fans get it, whatever the client
+hears. With `hidden` the platform's own lists show it only after so many seconds.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Literal
 
 from console.sandbox.records import Delivery
 
-Manner = Literal["refuse", "html", "silent", "slow", "hold", "cut_body", "accept_and_drop"]
+Manner = Literal["refuse", "html", "silent", "slow", "hold", "cut_body", "accept_and_drop", "accept_and_fail"]
 Kind = Literal["send", "read"]
 
 
@@ -29,6 +30,7 @@ class Fault:
     retry_after: float | str | None = None  # a text goes out as it is
     as_date: bool = False
     seconds: float = 0
+    hidden: float = 0
 
     @staticmethod
     def throttled(retry_after: float | str | None = None, as_date: bool = False) -> "Fault":
@@ -58,9 +60,9 @@ class Fault:
         return Fault("slow", seconds=seconds)
 
     @staticmethod
-    def hold() -> "Fault":
+    def hold(hidden: float = 0) -> "Fault":
         """Answers when told to by `Sandbox.release_held`."""
-        return Fault("hold")
+        return Fault("hold", hidden=hidden)
 
     @staticmethod
     def cut_body() -> "Fault":
@@ -68,9 +70,14 @@ class Fault:
         return Fault("cut_body")
 
     @staticmethod
-    def accept_and_drop() -> "Fault":
+    def accept_and_drop(hidden: float = 0) -> "Fault":
         """Closes the connection without an answer."""
-        return Fault("accept_and_drop")
+        return Fault("accept_and_drop", hidden=hidden)
+
+    @staticmethod
+    def accept_and_fail(code: int = 502, hidden: float = 0) -> "Fault":
+        """Answers as if it had failed."""
+        return Fault("accept_and_fail", code, hidden=hidden)
 
     def headers(self) -> Mapping[str, str]:
         if self.retry_after is None:

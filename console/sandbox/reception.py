@@ -52,10 +52,13 @@ class Reception:
             return replaced
         if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused("Content-Type must be application/json", about="body")
-        delivery = self._deliver(account, call, self.rules.order(account, call.body))
+        order = self.rules.order(account, call.body)
+        delivery = self._deliver(account, call, order, hidden=fault.hidden if fault else 0)
+        if fault and fault.manner == "accept_and_fail":
+            return Outcome(self.rules.refuse(_failure(fault)), fault, delivery)
         return Outcome(self.rules.receipt(delivery), fault, delivery)
 
-    def _deliver(self, account: Account, call: Call, order: Order) -> Delivery:
+    def _deliver(self, account: Account, call: Call, order: Order, hidden: float) -> Delivery:
         number = self.records.admit(self.rules.name, account.id, call.arrived_at)
         if isinstance(number, Excess):
             raise Refused("Too many broadcasts", 429, headers={"Retry-After": str(number.retry_after)})
@@ -68,6 +71,7 @@ class Reception:
             recipients=order.recipients,
             body=json.loads(call.body),
             arrived_at=call.arrived_at,
+            hidden=hidden,
         )
         self.records.keep(delivery)
         account.taken.append(delivery)
@@ -79,6 +83,10 @@ def _instead(fault: Fault | None) -> Outcome | None:
     if fault is None or fault.manner not in ("refuse", "html", "silent"):
         return None
     if fault.manner == "refuse":
-        raise Refused(responses.get(fault.code, "Refused"), fault.code, headers=fault.headers())
+        raise _failure(fault)
     page = b"<!doctype html><title>Gateway</title><h1>A page where JSON was expected</h1>"
     return Outcome(Answer(fault.code, page), fault)
+
+
+def _failure(fault: Fault) -> Refused:
+    return Refused(responses.get(fault.code, "Refused"), fault.code, headers=fault.headers())

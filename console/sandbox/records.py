@@ -22,6 +22,7 @@ class Delivery:
     arrived_at: float
     answered_at: float | None = None
     withdrawn: bool = False
+    hidden: float = 0  # seconds after its arrival until the platform's lists show it
 
 
 @dataclass(frozen=True)

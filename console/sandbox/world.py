@@ -18,6 +18,7 @@ Every account has sixty fans of its own; 123, 456, 789, 1011, 1213 are among the
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from time import time
 
 from console.sandbox import lists
 from console.sandbox.fans import Fan, made_up, user_id, uuid_id, whole_id
@@ -81,7 +82,9 @@ class Account:
         return lists.of(self.platform, self.fans)
 
     def newest_first(self) -> list[Delivery]:
-        return sorted(self.taken, key=lambda delivery: delivery.arrived_at, reverse=True)
+        """What its lists show by now."""
+        shown = (one for one in self.taken if not one.hidden or one.arrived_at + one.hidden <= time())
+        return sorted(shown, key=lambda delivery: delivery.arrived_at, reverse=True)
 
     def audience(
         self, include: Iterable[str], exclude: Iterable[str] = (), users: Iterable[str] = ()

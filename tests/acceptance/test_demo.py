@@ -120,7 +120,9 @@ def _assert_told(demo: Demo) -> None:
     assert any("zoe" in line and "the price went out as 9.99" in line for _, line in demo.deeds("sent"))
     killed, doubted = demo.deeds("killed")[0], demo.deeds("in doubt")[0]
     assert killed[0] < doubted[0]
-    assert any(at > doubted[0] for at, _ in demo.deeds("sent"))
+    [found] = [at for at, line in demo.deeds("sent") if "mia" in line and "found by asking the platform" in line]
+    assert doubted[0] < found < demo.deeds("held")[0][0]
+    assert ["luna" in line for _, line in demo.deeds("held")] == [True]
 
 
 def _assert_compared(demo: Demo) -> None:

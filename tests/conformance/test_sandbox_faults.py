@@ -133,6 +133,16 @@ def test_accept_and_drop_takes_and_cuts_the_connection(sandbox: Sandbox) -> None
     assert delivery.answered_at is None
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_accept_and_fail_takes_and_answers_an_error(sandbox: Sandbox, platform: str) -> None:
+    sandbox.faults.add(platform, Fault.accept_and_fail(503))
+    reply = send(sandbox, platform)
+    assert reply.status == 503
+    assert reply.json()
+    (delivery,) = sandbox.deliveries()
+    assert delivery.recipients
+
+
 def test_cut_body_says_accepted_and_stops_in_the_middle(sandbox: Sandbox) -> None:
     sandbox.faults.add("frontrow", Fault.cut_body())
     with pytest.raises(http.client.IncompleteRead) as cut:

@@ -58,6 +58,16 @@ def test_newest_first_also_what_was_not_answered(sandbox: Sandbox, platform: str
 
 
 @pytest.mark.parametrize("platform", ASKED)
+def test_some_show_only_after_a_while(sandbox: Sandbox, platform: str) -> None:
+    sandbox.faults.add(platform, Fault.accept_and_fail(hidden=5))
+    assert send(sandbox, platform).status == 502
+    send(sandbox, platform)
+    assert ids(shown(sandbox, platform)) == sent_ids(sandbox)[1:]
+    sandbox.account(platform).taken[0].hidden = 0
+    assert ids(shown(sandbox, platform)) == sent_ids(sandbox)[::-1]
+
+
+@pytest.mark.parametrize("platform", ASKED)
 def test_an_account_shows_its_own_alone(sandbox: Sandbox, platform: str) -> None:
     headers, path, asked = headers_for(sandbox, platform), PATHS[platform], ASKED[platform]
     if platform == "ofauth":

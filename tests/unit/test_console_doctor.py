@@ -297,17 +297,15 @@ def test_open_alarms_are_findings_and_closed_ones_are_not(at_ledger: Examine, le
     held = add_broadcast(ledger, luna, state="held")
     with ledger.write() as connection:
         now = clock.now()
-        message = f"broadcast {held} is held: why; decide with `carillon resolve {held}` or `carillon cancel {held}`"
+        mend = f"see `carillon show {held}`, then `carillon resolve {held}` or `carillon cancel {held}`"
+        message = f"broadcast {held} is held: why; {mend}"
         alarms.sound(connection, f"held:{held}", message, now, broadcast_id=held)
         alarms.sound(connection, f"late:{held}", "an answer came late", now, broadcast_id=held)
         alarms.sound(connection, "overdue:1", "it is well again", now)
         alarms.clear(connection, "overdue:1", now)
         alarms.sound(connection, f"stopped:{luna}", "told as a stopped creator", now)
     first, second = [found for found in at_ledger(LUNA_KEY="k", MIA_KEY="m") if found.check == "alarms"]
-    assert (first.status, first.mend) == (
-        "warning",
-        f"decide with `carillon resolve {held}` or `carillon cancel {held}`",
-    )
+    assert (first.status, first.mend) == ("warning", mend)
     assert first.message.endswith(f"broadcast {held} is held: why")
     assert second.mend == f"see `carillon show {held}`, and the platform"
 

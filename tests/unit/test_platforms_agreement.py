@@ -2,7 +2,7 @@
 
 import pytest
 
-from carillon.platforms.agreement import agrees
+from carillon.platforms.agreement import agrees, differences
 from carillon.platforms.contract import Content, Shown
 
 HELLO = Content(text="Hello **you**")
@@ -69,3 +69,17 @@ def test_agreement(content: Content, message: Shown, answer: str) -> None:
 def test_ids_times_and_progress_say_nothing() -> None:
     bound = Shown("2", text="Hello you", recipient_count=3, delivery="cancelled")
     assert agrees(HELLO, bound) == "whole"
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        (shown(text="New set", media=frozenset("ab"), price_cents=999), []),
+        (shown(), []),
+        (shown(text="Old set"), ["text"]),
+        (shown(text="New...", price_cents=5), ["text (cut)", "price"]),
+        (shown(text="Old set", media_count=1, price_cents=0), ["text", "media", "price"]),
+    ],
+)
+def test_what_differs(message: Shown, names: list[str]) -> None:
+    assert differences(PAID, message) == names
