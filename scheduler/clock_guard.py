@@ -10,7 +10,7 @@ from carillon import clock
 
 log = structlog.get_logger()
 
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 2.0
 _STEP_SECONDS = 1.0
 
 

@@ -7,6 +7,7 @@ from carillon.monitoring.notify import Notifier
 from carillon.monitoring.ping import Ping
 from carillon.settings import Settings
 from scheduler import outlook
+from scheduler.agenda import Agenda
 from scheduler.publish import Publisher
 from scheduler.timetable import Timetable
 
@@ -19,7 +20,8 @@ class Service:
         self._publisher = Publisher(ledger, path, overridden, who, lambda: outlook.tell(path, overridden))
         self._notifier = Notifier(ledger, settings.alarm_urls, who)
         ping = Ping(settings.ping_url, self._wrong)
-        self._timetable = Timetable(ledger, broker, self._publisher, who, self._notifier.run, ping.run)
+        agenda = Agenda(path)
+        self._timetable = Timetable(ledger, broker, self._publisher, agenda, who, self._notifier.run, ping.run)
         self.nudge = self._timetable.nudge
 
     def read_files(self) -> None:

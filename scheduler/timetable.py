@@ -1,8 +1,8 @@
 """The list of beats, and the scheduler that runs them.
 
-`release` is armed anew for the ledger's next due instant; the other beats are sweeps that may run at any time, late or
-twice, without harm. What this process's worker changes wakes `release` at once; what others change, within a
-quarter of a second.
+`release` is armed anew for the ledger's next due instant, and whoever changes something nudges it. The other beats are
+sweeps that may run at any time, late or twice, without harm. They rest for long: a look at the ledger, every now and
+then, calls those that have something to do, and arms `release` for what nobody told.
 """
 
 import threading
@@ -18,18 +18,23 @@ from apscheduler.triggers.date import DateTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
+from carillon.handoff.doorbell import RELEASE, Listener
 from carillon.ledger import beats
 from carillon.ledger.connect import Ledger
 from carillon.monitoring.absent import Lookout
+from scheduler.agenda import Agenda
 from scheduler.clock_guard import ClockGuard
+from scheduler.clock_steps import ClockSteps
 from scheduler.files import forget_gone
 from scheduler.missed import GRACE, catch_up, gap
 from scheduler.neighbours import look_for_neighbours
 from scheduler.plan import plan
 from scheduler.prepare import Preparations
 from scheduler.publish import Publisher
+from scheduler.pulse import Pulse
 from scheduler.release import next_wake, release
 from scheduler.rescue import Reminders, recheck_stopped, rescue
+from scheduler.signs import Question
 from scheduler.sweep import expire, sweep
 from scheduler.turns import Turns
 from scheduler.watch import watch
@@ -37,9 +42,12 @@ from scheduler.watch import watch
 log = structlog.get_logger()
 
 _SOON = timedelta(seconds=5)
-"""What is further ahead than this is armed later, by the beats."""
+"""What is further ahead than this is armed later, after another look."""
 
 _LEAST = timedelta(milliseconds=20)
+
+_PAUSE = 0.1
+"""Seconds at least from one release to one that is only nudged: while thousands are sent, each says something."""
 
 _AT_THE_START = 2.0
 """Seconds that planning may take before the other beats begin; the rest is planned beside them."""
@@ -53,19 +61,24 @@ class Timetable:
         ledger: Ledger,
         broker: dramatiq.Broker,
         publisher: Publisher,
+        agenda: Agenda,
         who: str,
         tell: Callable[[], None],
         ping: Callable[[], None],
     ) -> None:
         self._ledger, self._broker, self._publisher, self._who = ledger, broker, publisher, who
-        self._tell, self._ping = tell, ping
+        self._agenda, self._tell, self._ping = agenda, tell, ping
         self._preparations, self._reminders = Preparations(), Reminders()
         self._lookout = Lookout(ledger, "scheduler")
         self._turns = Turns()
-        self._guard = ClockGuard(self._wind_up)
+        self._guard, self._steps = ClockGuard(self._wind_up), ClockSteps(ledger)
+        self._question = Question(ledger)
+        glance = self._turns.of("glance", self._glance, is_beat=False)
+        self._pulse = Pulse(glance, self._question.close)
+        self._doorbell = Listener(broker, RELEASE, lambda _: self.nudge(), self._hear)
         self._beating, self._releasing = threading.Lock(), threading.Lock()
         self._nudged, self._stopping = threading.Event(), threading.Event()
-        self._last_beat = self._tried = clock.ticks()
+        self._last_beat = self._tried = self._released = clock.ticks()
         self._stood_still = True  # until its first beat it has not run at all
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -78,31 +91,33 @@ class Timetable:
         self._beat()
         begun = clock.ticks()
         self._plan(lambda: clock.ticks() - begun > _AT_THE_START)
-        for name, seconds, run in (
-            ("release", 0.25, self._release),
-            ("look", 0.4, self._look),
-            ("prepare", 1, self._prepare),
-            ("expire", 1, self._expire),
-            ("rescue", 1, self._rescue),
-            ("recheck", 1, self._recheck),
-            ("watch", 2, self._watch),
-            ("sweep", 5, self._sweep),
+        for name, rest, run in (
+            ("look", 30, self._look),
+            ("prepare", 120, self._prepare),
+            ("expire", 120, self._expire),
+            ("rescue", 120, self._rescue),
+            ("recheck", 120, self._recheck),
+            ("watch", 30, self._watch),
+            ("sweep", 120, self._sweep),
             ("beat", 10, self._beat),
-            ("plan", 10, self._plan),
-            ("tell", 2, self._tell),
+            ("plan", 60, self._plan),
+            ("tell", 20, self._tell),
             ("neighbours", 60, self._neighbours),
+            ("tidy", 60, self._tidy),
             ("ping", 60, self._ping),
         ):
             turn = self._turn(name, run)
-            self._scheduler.add_job(turn, "interval", seconds=seconds, id=name, next_run_time=clock.now())
+            self._scheduler.add_job(turn, "interval", seconds=rest, id=name, next_run_time=clock.now())
         self._scheduler.start()
-        self._guard.start()
+        for watcher in (self._guard, self._pulse, self._doorbell):
+            watcher.start()
         self.nudge()
 
     def stop(self) -> None:
         """Let running beats finish, and say good-bye."""
         self._stopping.set()
-        self._guard.stop()
+        for watcher in (self._guard, self._pulse, self._doorbell):
+            watcher.stop()
         self._scheduler.shutdown(wait=True)
         with suppress(SQLAlchemyError):
             beats.leave(self._ledger, self._who)
@@ -117,10 +132,26 @@ class Timetable:
         return self.hung() + (["this scheduler could not beat for a minute"] if late else [])
 
     def nudge(self) -> None:
-        """Something may go now: release without waiting for the next beat."""
+        """Something may go now: release, for many nudges in a moment only once."""
         if self._scheduler.running and not self._nudged.is_set():
             self._nudged.set()
-            self._arm("nudge", timedelta(0))
+            self._arm("nudge", timedelta(seconds=max(0.0, self._released + _PAUSE - clock.ticks())))
+
+    def _hear(self, hears: bool) -> None:
+        self._pulse.hear(hears)
+        self.nudge()
+
+    def _glance(self) -> None:
+        signs = self._question.ask()
+        for name in self._agenda.due(signs, self._publisher.generation):
+            self._scheduler.modify_job(name, next_run_time=clock.now())
+        self._arm_for(signs.wake_at - signs.now if signs.wake_at else None, "seen")
+        self._steps.look(signs)
+
+    def _arm_for(self, wait: timedelta | None, name: str) -> None:
+        """Each who knows of a time by a name of its own, so that none puts off what another one knows of."""
+        if wait is not None and wait < _SOON:
+            self._arm(name, max(wait, _LEAST))
 
     def _arm(self, name: str, wait: timedelta) -> None:
         if self._stopping.is_set():
@@ -137,16 +168,17 @@ class Timetable:
     def _release(self) -> None:
         with self._releasing:
             self._nudged.clear()
+            self._released = clock.ticks()
             if clock.ticks() - self._last_beat > GRACE.total_seconds():
                 self._beat()  # the machine slept: what was missed comes before what is due
             catalogue = self._publisher.catalogue
             release(self._ledger, self._broker, catalogue.campaigns.keys() if catalogue else (), self._who)
-            wait = next_wake(self._ledger)
-            if wait is not None and wait < _SOON:
-                self._arm("due", max(wait, _LEAST))
+            self._arm_for(next_wake(self._ledger), "due")
 
     def _look(self) -> None:
-        if self._publisher.look():
+        changed = self._publisher.look()
+        self._agenda.looked()
+        if changed:
             self._plan()
 
     def _beat(self) -> None:
@@ -168,7 +200,6 @@ class Timetable:
         beats.beat(self._ledger, "scheduler", self._who)
         self._stood_still = False
         self._lookout.look()
-        forget_gone(self._ledger)
         self._last_beat = clock.ticks()
 
     def _plan(self, enough: Callable[[], bool] | None = None) -> None:
@@ -197,6 +228,10 @@ class Timetable:
 
     def _neighbours(self) -> None:
         look_for_neighbours(self._ledger, self._broker)
+
+    def _tidy(self) -> None:
+        forget_gone(self._ledger)
+        self._steps.clear_old()
 
     def _ends(self, name: str) -> Callable[[], bool]:
         """Asked by a beat that takes long: whether it shall end. Who asks does not hang."""

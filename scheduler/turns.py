@@ -29,11 +29,16 @@ class Turns:
         self._last = time.monotonic()
         self._away: set[str] = set()
 
-    def of(self, name: str, run: Callable[[], None]) -> Callable[[], None]:
-        """`run` as a beat of that name: what goes wrong is told, and its next turn tries again."""
+    def of(self, name: str, run: Callable[[], None], *, is_beat: bool = True) -> Callable[[], None]:
+        """`run` as a beat of that name: what goes wrong is told, and its next turn tries again.
+
+        What is not a beat goes round without the scheduler, and proves nothing about it.
+        """
 
         def turn() -> None:
-            begun = self._last = time.monotonic()
+            begun = time.monotonic()
+            if is_beat:
+                self._last = begun
             self.go_on(name)
             try:
                 run()
@@ -47,7 +52,8 @@ class Turns:
                 log.exception("a beat failed", beat=name)
             finally:
                 self._running.pop((name, threading.get_ident()), None)
-                metrics.beat(name, time.monotonic() - begun)
+                if is_beat:
+                    metrics.beat(name, time.monotonic() - begun)
 
         return turn
 

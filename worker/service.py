@@ -1,10 +1,10 @@
 """One worker process from start to stop: its threads, its HTTP client and its beat."""
 
+import sys
 from collections.abc import Callable, Mapping
 
-import dramatiq
-from dramatiq.brokers.redis import RedisBroker
-
+from carillon.handoff.broker import Queue, QueueOnRedis
+from carillon.handoff.doorbell import RELEASE, Ringer
 from carillon.ledger.connect import Ledger
 from carillon.platforms.client import Client
 from carillon.settings import Settings
@@ -15,29 +15,40 @@ from worker.presence import Presence
 from worker.shelf import Shelf
 
 
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that has its answer waits for one that computes: the threads of a pool wait for answers mostly."""
+
+
 class Service:
-    """`nudge` tells a scheduler in this very process that something may go now; `tell` delivers alarms."""
+    """`nudge` tells a scheduler in this very process that something may go now, else all are told by the doorbell.
+
+    `tell` delivers alarms.
+    """
 
     def __init__(
         self,
         settings: Settings,
         ledger: Ledger,
-        broker: dramatiq.Broker,
+        broker: Queue,
         who: str,
         threads: Mapping[str, int],
-        nudge: Callable[[], None] = lambda: None,
+        nudge: Callable[[], None] | None = None,
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = Client(settings.http_timeout)
         lookups = Lookups()
-        if settings.redis_url and isinstance(broker, RedisBroker):
+        if settings.redis_url and isinstance(broker, QueueOnRedis):
             lookups = Lookups(Shelf(settings.redis_url, broker.namespace))
-        means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, nudge, lookups)
+        self._ringer = Ringer(broker, RELEASE)
+        told = nudge or self._ringer.ring
+        means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, told, lookups)
         self._pool = Pool(broker, means, threads)
         self._presence = Presence(ledger, broker, who, tell)
         self.wrong, self.hangs = self._presence.wrong, self._presence.hangs
 
     def start(self) -> None:
+        self._ringer.start()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._pool.start()
         self._presence.start()
 
@@ -48,5 +59,6 @@ class Service:
     def stop(self) -> None:
         """Finish and record what is on its way."""
         self._pool.stop()
+        self._ringer.stop()
         self._presence.stop()
         self._client.close()

@@ -1,15 +1,19 @@
 """No beat for a minute: schedulers and workers look after each other, since who is gone cannot tell."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, func, null, select
 
 from carillon import clock
-from carillon.ledger import alarms, beats
+from carillon.ledger import alarms
+from carillon.ledger.beats import ALIVE
 from carillon.ledger.connect import Ledger
+from carillon.ledger.prepared import Prepared
 from carillon.ledger.tables import alarms as alarm_rows
+from carillon.ledger.tables import beats
 
 log = structlog.get_logger()
 
@@ -22,12 +26,23 @@ _LOST = {
 }
 
 
+@dataclass(frozen=True)
+class Seen:
+    """`last` is when any of the other role beat, `present` the same of those that have not left."""
+
+    now: datetime
+    last: datetime | None
+    present: datetime | None
+    told: frozenset[Role]
+
+
 class Lookout:
     """One process's look at those of the other role."""
 
     def __init__(self, ledger: Ledger, own: Role) -> None:
         self._ledger, self._own = ledger, own
         self._other: Role = "worker" if own == "scheduler" else "scheduler"
+        self._question = Prepared(_question(own, self._other, embedded=ledger.embedded), embedded=ledger.embedded)
         self._since = self._looked_at = clock.ticks()
 
     def look(self) -> bool:
@@ -37,30 +52,41 @@ class Lookout:
         """
         if clock.ticks() - self._looked_at > PATIENCE.total_seconds():
             self._since = clock.ticks()
-        with self._ledger.read() as session:
-            connection = session.connection()
-            now = self._ledger.now(connection)
-            living = any(row.role == self._other for row in beats.alive(connection, now))
-            last = beats.last(connection, self._other)
-            told = set(connection.scalars(_open(self._own, self._other)))
+        seen = self._ask()
         self._looked_at = clock.ticks()
+        living = seen.present is not None and seen.present > seen.now - ALIVE
         waited = clock.ticks() - self._since > PATIENCE.total_seconds()
-        absent = not living and waited and (last is None or now - last > PATIENCE)
-        over = told & {_cause(self._own), *([_cause(self._other)] if living else [])}
-        if over or (absent and _cause(self._other) not in told):
+        absent = not living and waited and (seen.last is None or seen.now - seen.last > PATIENCE)
+        over = seen.told & {self._own, *([self._other] if living else [])}
+        if over or (absent and self._other not in seen.told):
             with self._ledger.write() as connection:
-                alarms.clear_all(connection, over, now)
-                if absent and self._raise(connection, last, now):
-                    log.error(_words(self._other, last))
+                alarms.clear_all(connection, [_cause(role) for role in over], seen.now)
+                if absent and self._raise(connection, seen):
+                    log.error(_words(self._other, seen.last))
         return living
 
-    def _raise(self, connection: Connection, last: datetime | None, now: datetime) -> bool:
-        return alarms.sound(connection, _cause(self._other), _words(self._other, last), now)
+    def _ask(self) -> Seen:
+        with self._ledger.straight.cursor() as cursor:
+            row = self._question.one(cursor, {})
+        assert row is not None
+        at, last, present, own_told, other_told = row
+        now = clock.now() if self._ledger.embedded else at.astimezone(UTC)
+        told = {self._own: own_told, self._other: other_told}
+        return Seen(now, last, present, frozenset(role for role, alarm in told.items() if alarm is not None))
+
+    def _raise(self, connection: Connection, seen: Seen) -> bool:
+        return alarms.sound(connection, _cause(self._other), _words(self._other, seen.last), seen.now)
 
 
-def _open(*roles: Role) -> Any:
-    causes = [_cause(role) for role in roles]
-    return select(alarm_rows.c.cause).where(alarm_rows.c.cleared_at.is_(None), alarm_rows.c.cause.in_(causes))
+def _question(own: Role, other: Role, *, embedded: bool) -> Select[Any]:
+    """All in one, since it is asked every ten seconds, and by every process."""
+    last = select(func.max(beats.c.at)).where(beats.c.role == other)
+    told = [
+        select(func.min(alarm_rows.c.id)).where(alarm_rows.c.cleared_at.is_(None), alarm_rows.c.cause == _cause(role))
+        for role in (own, other)
+    ]
+    parts = [last, last.where(beats.c.left_at.is_(None)), *told]
+    return select(null() if embedded else func.clock_timestamp(), *(part.scalar_subquery() for part in parts))
 
 
 def _cause(role: Role) -> str:

@@ -7,6 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.ledger.connect import Ledger
+from carillon.ledger.prepared import Prepared
+
+_PROOF = {embedded: Prepared(select(1), embedded=embedded) for embedded in (False, True)}
 
 
 def unreachable(ledger: Ledger, broker: dramatiq.Broker) -> list[str]:
