@@ -2,12 +2,6 @@
 
 import sys
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-from carillon.ledger.connect import LedgerError
-from carillon.ledger.decisions import DecisionError
-from carillon.platforms.credentials import CredentialError
-from carillon.platforms.errors import PlatformError
 from carillon.settings import SettingsError
 
 
@@ -19,9 +13,17 @@ class WrongFilesError(Exception):
     """The campaign files are wrong, and what was asked for needs them; a line for each error, with its place."""
 
 
-_SAID_WHOLE = (CommandError, WrongFilesError, DecisionError, LedgerError, CredentialError, PlatformError, SettingsError)
-_OF_CAMPAIGNS = ("CatalogueError", "TextError", "NothingInForceError")
-"""By name, since asking for the class would load all of the campaigns' room for every error."""
+_SAID_WHOLE = (CommandError, WrongFilesError, SettingsError)
+_OF_OTHER_ROOMS = {
+    "CatalogueError",
+    "CredentialError",
+    "DecisionError",
+    "LedgerError",
+    "NothingInForceError",
+    "PlatformError",
+    "TextError",
+}
+"""By name, since asking for the classes would load all rooms for every command."""
 
 
 def nothing_in_force(error: Exception) -> int:
@@ -33,12 +35,13 @@ def nothing_in_force(error: Exception) -> int:
 
 def sentences(error: Exception) -> list[str]:
     """What to say of it; nothing of an error that no person can have caused."""
-    if isinstance(error, _SAID_WHOLE) or type(error).__name__ in _OF_CAMPAIGNS:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, _SAID_WHOLE) or kinds & _OF_OTHER_ROOMS:
         return str(error).splitlines()
-    if isinstance(error, DBAPIError):
-        words = (str(error.orig).splitlines() or [""])[0] or type(error).__name__
+    if "DBAPIError" in kinds:
+        words = (str(getattr(error, "orig", None)).splitlines() or [""])[0] or type(error).__name__
         return [f"the database cannot be used: {words}; see CARILLON_DATABASE_URL and CARILLON_HOME"]
-    if isinstance(error, SQLAlchemyError):
+    if "SQLAlchemyError" in kinds:
         return [f"the database cannot be used: {type(error).__name__}; see CARILLON_DATABASE_URL"]
     if isinstance(error, OSError):
         return [f"{error.filename}: {error.strerror}" if error.filename else str(error)]

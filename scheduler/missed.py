@@ -5,25 +5,30 @@ minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, select
 
-from carillon.campaigns.catalogue import Catalogue, Entry
+from carillon.campaigns.catalogue import Catalogue
 from carillon.campaigns.text import TextError
 from carillon.ledger import accounts, beats
 from carillon.ledger.connect import Ledger
+from carillon.ledger.inserts import among
 from carillon.ledger.states import Note, State, move
-from carillon.ledger.tables import broadcasts, cursors, events
-from scheduler.edits import Pair, creator_ids
-from scheduler.plan import insert_occurrences
+from carillon.ledger.tables import broadcasts, cursors
+from scheduler.pairs import Pair, batches, cursors_of
+from scheduler.plan import NOT_WITHDRAWN
+from scheduler.proposals import carry_out, propose
+from scheduler.revise import entry_of, is_live, names_of
 
 GRACE = timedelta(minutes=1)
 MOST_ROWS = 100
 _AT_ONCE = 1000
+_PAIRS_AT_ONCE = 20
+"""Each may bring a hundred rows."""
 
 
 def gap(ledger: Ledger) -> tuple[datetime, datetime] | None:
@@ -43,19 +48,14 @@ def catch_up(
 ) -> None:
     """Apply each campaign's `catch_up` to what fell due in the gap. Safe to repeat, and to end when told."""
     start, end = missed
-    with ledger.read() as session:
-        ids = creator_ids(session.connection(), catalogue)
-    for entry in catalogue.entries():
+    for batch in batches(_unplanned(ledger, end - GRACE), _PAIRS_AT_ONCE):
         if ends():
             return
-        if entry.enabled and entry.creator.enabled:
-            pair = (entry.campaign, ids[entry.creator.key])
-            with suppress(TextError):  # the planner meets it too, and tells
-                _plan_missed(ledger, pair, entry, end - GRACE, who)
+        _plan_missed(ledger, catalogue, batch, end - GRACE, who)
     reason = "missed_window: no scheduler ran when it was due"
-    for ids_left_out in _batches(_left_out_ids(ledger, start, end)):
+    for ids_left_out in batches(_left_out_ids(ledger, start, end), _AT_ONCE):
         with ledger.write() as connection:
-            which = broadcasts.c.id.in_(ids_left_out)
+            which = among(connection, broadcasts.c.id, ids_left_out)
             accounts.lock_of(connection, which)
             note = Note(ledger.now(connection), who, reason)
             move(connection, which, State.PLANNED, State.SKIPPED, note, reason=reason)
@@ -88,24 +88,27 @@ def _left_out_ids(ledger: Ledger, start: datetime, end: datetime) -> list[int]:
     return [row.id for missed in pairs.values() for row in left_out(missed[-1].catch_up, missed)]
 
 
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
+def _unplanned(ledger: Ledger, until: datetime) -> Sequence[Pair]:
+    """What an outage has outlasted the plan of."""
+    behind = select(cursors.c.campaign, cursors.c.creator_id).where(NOT_WITHDRAWN, cursors.c.planned_until < until)
+    with ledger.read() as session:
+        return [(row.campaign, row.creator_id) for row in session.execute(behind)]
 
 
-def _plan_missed(ledger: Ledger, pair: Pair, entry: Entry, until: datetime, who: str) -> None:
-    """After an outage that outlasted the plan: rows for the last of it, one event with the count of the rest."""
-    with ledger.write() as connection:
-        mine = (cursors.c.campaign == pair[0], cursors.c.creator_id == pair[1])
-        cursor = connection.execute(select(cursors).where(*mine)).one_or_none()
-        if cursor is None or cursor.planned_until >= until or cursor.revision != entry.revision:
-            return
-        if entry.schedule.kind == "at":
-            return
-        missed = list(entry.occurrences(cursor.planned_until, until))
-        accounts.lock(connection, [pair[1]])
+def _plan_missed(ledger: Ledger, catalogue: Catalogue, batch: Sequence[Pair], until: datetime, who: str) -> None:
+    """Rows for the last of it, and a count of the rest."""
+    with ledger.read() as session:
+        connection = session.connection()
+        names, known = names_of(connection, catalogue), cursors_of(connection, batch)
         note = Note(ledger.now(connection), who, "missed")
-        insert_occurrences(connection, pair, entry, missed[-MOST_ROWS:], cursor, note, until)
-        if len(missed) > MOST_ROWS:
-            why = f"missed_window: {len(missed) - MOST_ROWS} more occurrences of {pair[0]} fell due unseen"
-            connection.execute(insert(events).values(creator_id=pair[1], at=note.at, who=who, why=why))
+    proposals = []
+    for pair, cursor in known.items():
+        entry = entry_of(catalogue, names, pair)
+        if entry and is_live(entry) and cursor.revision == entry.revision and entry.schedule.kind != "at":
+            missed = list(entry.occurrences(cursor.planned_until, until))
+            unseen = max(0, len(missed) - MOST_ROWS)
+            with suppress(TextError):  # the planner meets it too, and tells
+                proposals.append(propose(cursor, entry, missed[-MOST_ROWS:], until, note, unseen))
+    with ledger.write() as connection:
+        accounts.lock(connection, sorted({creator_id for _, creator_id in batch}))
+        carry_out(connection, proposals, Note(ledger.now(connection), who, "missed"))

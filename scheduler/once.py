@@ -21,9 +21,9 @@ from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, creators
 from carillon.platforms.contract import Content
 from carillon.wall_clock import instant_of, shown
+from scheduler.awake import SWEEP_AFTER
 from scheduler.edits import frozen_values
-from scheduler.plan import row_for
-from scheduler.release import SWEEP_AFTER
+from scheduler.proposals import row_for
 
 
 @dataclass(frozen=True)

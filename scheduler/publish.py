@@ -8,17 +8,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from carillon.campaigns.catalogue import Catalogue
 from carillon.campaigns.findings import Finding, any_error
-from carillon.campaigns.load import Loaded, reload
+from carillon.campaigns.load import Loaded, unchanged
 from carillon.ledger.connect import Ledger
+from carillon.ledger.questions import catalogue_content
 from carillon.ledger.states import Note
 from carillon.ledger.tables import Catalogue as Published
-from scheduler.edits import put_in_force
+from scheduler.edits import Edit, complete_cursors, put_in_force
 from scheduler.files import Files
+from scheduler.reading import read
+from scheduler.revise import revise, still_in_force
 
 log = structlog.get_logger()
 
@@ -56,7 +60,10 @@ class Publisher:
         """Raises NothingInForceError."""
         self._follow()
         self._seen = self._settling = _stamp(self._path)
-        loaded = reload(self._path, self.catalogue, self._overridden)
+        if self.catalogue and unchanged(self._path, self.catalogue, self._overridden):
+            self._files.read(self.catalogue.digest)
+            return
+        loaded = self._read(self._seen)
         if self.catalogue is None and loaded.catalogue is None:
             raise NothingInForceError(loaded.findings)
         self._tell(loaded)
@@ -70,14 +77,14 @@ class Publisher:
         self._follow()
         stamp = _stamp(self._path)
         if stamp != self._seen and stamp == self._settling:
-            self._take_change()
+            self._take_change(stamp)
             self._seen = stamp
         self._settling = stamp
         self._compare()
         return self.generation != before
 
-    def _take_change(self) -> None:
-        loaded = reload(self._path, self.catalogue, self._overridden)
+    def _take_change(self, stamp: Stamp) -> None:
+        loaded = self._read(stamp)
         self._tell(loaded)
         if loaded.catalogue:
             self._publish(loaded.catalogue)
@@ -94,13 +101,28 @@ class Publisher:
         if wrong:
             log.error("the campaign files are wrong; what was good before stays in force", path=str(self._path))
 
+    def _read(self, stamp: Stamp) -> Loaded:
+        size = sum(size for _, _, size, _ in stamp)
+        return read(self._path, size, self._overridden, self.catalogue, self._content_in_force)
+
+    def _content_in_force(self) -> str | None:
+        with self._ledger.read() as session:
+            return catalogue_content(session.connection())
+
     def _follow(self) -> None:
         with self._ledger.read() as session:
             newest = session.exec(select(Published.generation).order_by(col(Published.generation).desc())).first()
             if newest is None or newest == self.generation:
                 return
             row = session.get_one(Published, newest)
-            self.catalogue, self.generation = Catalogue.restore(row.content), newest
+            content, digest = row.content, row.digest
+        self.catalogue, self.generation = Catalogue.restore(content, digest), newest
+        with self._ledger.write() as connection:
+            if still_in_force(connection, newest):
+                complete_cursors(connection, self.catalogue, self._note(connection))
+
+    def _note(self, connection: Connection) -> Note:
+        return Note(self._ledger.now(connection), self._who, "the campaign files were edited")
 
     def _was_published(self, digest: str) -> bool:
         with self._ledger.read() as session:
@@ -109,16 +131,17 @@ class Publisher:
     def _publish(self, catalogue: Catalogue) -> None:
         """Until it is in force; of two that publish at once, the second publishes after the first."""
         while self.catalogue is None or catalogue.digest != self.catalogue.digest:
+            edit = Edit.of(catalogue, self.catalogue)
             try:
                 with self._ledger.write() as connection:
-                    note = Note(self._ledger.now(connection), self._who, "the campaign files were edited")
-                    put_in_force(connection, self.generation + 1, catalogue, self.catalogue, note)
+                    put_in_force(connection, self.generation + 1, edit, self._note(connection))
             except IntegrityError:
                 self._follow()
                 continue
             self.catalogue, self.generation = catalogue, self.generation + 1
             self._published()
             log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
+            revise(self._ledger, catalogue, self.generation, self._who)
 
 
 def _stamp(path: Path) -> Stamp:

@@ -5,25 +5,31 @@ campaign whose name is gone from the file has sent the same content to the same 
 planned again goes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select
 
+from carillon.ledger.inserts import among, day_before
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, events
 
 _REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.PLACED, State.UNSENT)
+_OR_HELD = [literal(state.value, literal_execute=True) for state in (*_REACHED, State.HELD)]
+"""Said in the statement itself: two indexes are only for statements that say so, and hold nothing that waits."""
+
 _DAY = timedelta(days=1)
+_EARLIER = broadcasts.alias("earlier")
 
 
-def hold_resent(connection: Connection, rows: Sequence[Row[Any]], names: Collection[str], note: Note) -> set[int]:
-    """Hold those of these `planned` rows; `names` are the campaigns in force. Returns their ids."""
-    rows = _unless_a_person_said_so(connection, rows)
-    if not rows:
+def hold_resent(connection: Connection, ids: Collection[int], names: Collection[str], note: Note) -> set[int]:
+    """Hold those of these `planned` broadcasts; `names` are the campaigns in force. Returns their ids."""
+    if not ids:
         return set()
-    found = {**_under_another_name(connection, rows, names), **_under_another_revision(connection, rows)}
+    found = {**_under_another_name(connection, ids, names), **_under_another_revision(connection, ids)}
+    for decided in _said_by_a_person(connection, found):
+        del found[decided]
     for broadcast_id, words in found.items():
         reason = f"edited_after_send: {words}"
         this_one = broadcasts.c.id == broadcast_id
@@ -31,17 +37,16 @@ def hold_resent(connection: Connection, rows: Sequence[Row[Any]], names: Collect
     return set(found)
 
 
-def _unless_a_person_said_so(connection: Connection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    ids = [row.id for row in rows if row.kind != "send"]
+def _said_by_a_person(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Those that a person has planned again."""
     said = select(events.c.broadcast_id).where(
         events.c.broadcast_id.in_(ids), events.c.target == State.PLANNED, events.c.why.startswith("by_person")
     )
-    decided = set(connection.scalars(said)) if ids else set()
-    return [row for row in rows if row.id in ids and row.id not in decided]
+    return set(connection.scalars(said)) if ids else set()
 
 
-def _under_another_revision(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]:
-    planned, earlier = broadcasts, broadcasts.alias("earlier")
+def _under_another_revision(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    planned, earlier = broadcasts, _EARLIER
     same_day = (
         select(planned.c.id, earlier.c.id, earlier.c.occurrence)
         .join(
@@ -54,7 +59,7 @@ def _under_another_revision(connection: Connection, rows: Sequence[Row[Any]]) ->
                 earlier.c.kind != "send",
             ),
         )
-        .where(planned.c.id.in_([row.id for row in rows]), _reached(earlier))
+        .where(_are(connection, planned, ids), _reached(earlier))
     )
     return {
         id_: f"broadcast {other} ({label}) went out that day, before the schedule was edited"
@@ -62,8 +67,8 @@ def _under_another_revision(connection: Connection, rows: Sequence[Row[Any]]) ->
     }
 
 
-def _under_another_name(connection: Connection, rows: Sequence[Row[Any]], names: Collection[str]) -> dict[int, str]:
-    planned, earlier = broadcasts, broadcasts.alias("earlier")
+def _under_another_name(connection: Connection, ids: Collection[int], names: Collection[str]) -> dict[int, str]:
+    planned, earlier = broadcasts, _EARLIER
     same_content = (
         select(planned.c.id, planned.c.due_at, earlier.c.id, earlier.c.campaign, earlier.c.state_since)
         .join(
@@ -72,10 +77,10 @@ def _under_another_name(connection: Connection, rows: Sequence[Row[Any]], names:
                 earlier.c.creator_id == planned.c.creator_id,
                 earlier.c.content_digest == planned.c.content_digest,
                 earlier.c.campaign != planned.c.campaign,
-                earlier.c.state_since >= min(row.due_at for row in rows) - _DAY,
+                earlier.c.state_since >= day_before(connection, planned.c.due_at),
             ),
         )
-        .where(planned.c.id.in_([row.id for row in rows]), _reached(earlier))
+        .where(_are(connection, planned, ids), _reached(earlier))
     )
     return {
         id_: f"broadcast {other} of {campaign}, a name that is gone, sent the same to the same lists"
@@ -84,6 +89,11 @@ def _under_another_name(connection: Connection, rows: Sequence[Row[Any]], names:
     }
 
 
+def _are(connection: Connection, planned: Any, ids: Collection[int]) -> ColumnElement[bool]:
+    """These, but for what a person sends now."""
+    return and_(among(connection, planned.c.id, ids), planned.c.kind != "send")
+
+
 def _reached(earlier: Any) -> Any:
     in_doubt = and_(earlier.c.state == State.HELD, earlier.c.reason.startswith("unknown_outcome"))
-    return or_(earlier.c.state.in_(_REACHED), in_doubt)
+    return and_(earlier.c.state.in_(_OR_HELD), or_(earlier.c.state.in_(_REACHED), in_doubt))

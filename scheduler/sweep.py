@@ -10,7 +10,8 @@ from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts
-from scheduler.release import SWEEP_AFTER, put_on_queue
+from scheduler.awake import SWEEP_AFTER
+from scheduler.release import put_on_queue
 
 MOST_HAND_OFFS = 10
 _LONGEST = timedelta(minutes=5)
@@ -26,7 +27,7 @@ def sweep(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
         for hand_offs in {row.hand_offs for row in rows}:
             these = [row.id for row in rows if row.hand_offs == hand_offs]
             again = update(broadcasts).where(broadcasts.c.id.in_(these))
-            connection.execute(again.values(hand_off_at=now + _patience(hand_offs)))
+            connection.execute(again.values(hand_offs=hand_offs + 1, hand_off_at=now + _patience(hand_offs)))
     return put_on_queue(ledger, broker, [(row.id, row.platform) for row in rows])
 
 

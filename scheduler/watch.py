@@ -59,10 +59,12 @@ def _stuck(now: datetime) -> Any:
 def _overdue(connection: Connection, now: datetime) -> list[Row[Any]]:
     """The head of each account that could send it: planned, past due, and nothing to wait for."""
     late = allowance.ready(now) & _long_ready(now)
-    owners = set(connection.scalars(select(broadcasts.c.creator_id).where(late).distinct()))
-    if not owners:
+    theirs = (broadcasts.c.creator_id == creators.c.id, allowance.PLANNED, broadcasts.c.due_at <= now - OVERDUE)
+    some = select(broadcasts.c.id).where(*theirs).limit(1).scalar_subquery().is_not(None)
+    held = or_(creators.c.stopped_at.is_not(None), creators.c.cool_down_until > now)
+    accounts = allowance.accounts(connection, and_(held.is_not(True), some))
+    if not accounts:
         return []
-    accounts = allowance.accounts(connection, creators.c.id.in_(owners))
     standings = allowance.standings(connection, accounts, now)
     able = [(id_, it.paused_campaigns) for id_, it in standings.items() if not it.blocked and it.free]
     heads = [_head(connection, late & (broadcasts.c.creator_id == id_), paused) for id_, paused in able]
@@ -91,7 +93,11 @@ def _words(row: Row[Any]) -> str:
     if row.state == State.PLANNED:
         return f"{about} is past due with nothing to wait for; is a scheduler running?"
     if row.state == State.HELD:
-        return f"{about} is held: {row.reason}; decide with `carillon resolve {row.id}` or `carillon cancel {row.id}`"
+        decide = f"see `carillon show {row.id}`, then `carillon resolve {row.id}` or `carillon cancel {row.id}`"
+        return f"{about} is held: {row.reason}; {decide}"
+    if row.state == State.UNKNOWN:
+        seen = f"the platform is being asked, see `carillon show {row.id}`"
+        return f"{about} may or may not have been taken: {row.reason}; {seen}"
     return f"{about} has been {row.state} since {row.state_since:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -3,14 +3,12 @@
 Begin reading here: `load.py` makes a catalogue out of files, the scheduler asks it for due times and contents.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -18,21 +16,18 @@ from pydantic import ValidationError
 from carillon.campaigns import creators
 from carillon.campaigns.creators import Creator
 from carillon.campaigns.drafts import Draft, draft, scope
-from carillon.campaigns.file import SECTIONS, SourceFile, restored
+from carillon.campaigns.file import SourceFile
 from carillon.campaigns.folder import Declared, Folder
+from carillon.campaigns.kept import CatalogueError, Checked, Kept, digest
 from carillon.campaigns.layers import Layers
+from carillon.campaigns.lazy import Lazy
+from carillon.campaigns.memory import uncollected
 from carillon.campaigns.occurrences import Occurrence, occurrences
-from carillon.campaigns.places import Place, key_at
 from carillon.campaigns.schedule import Schedule
 from carillon.campaigns.shape import Campaign
 from carillon.platforms.contract import Content
 
 DEFAULT_EXPIRY = timedelta(hours=2)
-_FORM = 1  # of the JSON text
-
-
-class CatalogueError(Exception):
-    """A kept catalogue that this version of Carillon cannot read."""
 
 
 @dataclass(frozen=True)
@@ -85,56 +80,78 @@ class Entry:
 class Catalogue:
     """What is in force. Built from files without errors; equal content has an equal digest."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, checked: Checked | None = None) -> None:
+        self.folder = folder
+        self.checked = checked
+        self._met: tuple[str, frozenset[str]] = ("", frozenset())
 
     @classmethod
-    def restore(cls, content: str) -> "Catalogue":
-        """Raises CatalogueError if it cannot be read."""
+    def restore(cls, content: str, digest: str | None = None) -> "Catalogue":
+        """`digest` is that of the content, if it is known. Raises CatalogueError if it cannot be read."""
         try:
-            kept = json.loads(content)
-            if kept["form"] != _FORM:
-                raise CatalogueError(f"the catalogue has form {kept['form']}; this version of Carillon reads {_FORM}")
-            return cls(Folder(tuple(_file(file) for file in kept["files"])))
-        except (ValueError, KeyError, TypeError, ValidationError) as error:
+            with uncollected():
+                kept = Kept.read(content)
+        except (ValueError, KeyError, TypeError, IndexError, ValidationError) as error:
             raise CatalogueError("the catalogue in force cannot be read by this version of Carillon") from error
+        found = cls(Folder(kept.files), kept.checked)
+        if digest is not None:
+            found.digest = digest
+        if kept.live is not None:
+            found.live_count = kept.live
+        return found
 
     @property
     def files(self) -> tuple[SourceFile, ...]:
-        return self._folder.files
+        return self.folder.files
 
     @cached_property
     def creators(self) -> Mapping[str, Creator]:
-        resolved = (creators.resolve(declared, self._folder) for declared in self._folder.creators.values())
+        resolved = (creators.resolve(declared, self.folder) for declared in self.folder.creators.values())
         return MappingProxyType({creator.key: creator for creator in resolved})
 
     @cached_property
     def campaigns(self) -> Mapping[str, CampaignSummary]:
-        return MappingProxyType({name: self._summary(found) for name, found in self._folder.campaigns.items()})
+        """Each made when it is asked for."""
+        return Lazy(self.folder.campaigns, lambda name: self._summary(self.folder.campaigns[name]))
+
+    def live(self) -> Iterator[tuple[str, str]]:
+        """Names of campaign and creator of all pairs that are enabled."""
+        for name, declared in self.folder.campaigns.items():
+            if Layers(declared).value("enabled", True):
+                for key in campaign_creators(declared, self.folder):
+                    if self.creators[key].enabled:
+                        yield name, key
+
+    @cached_property
+    def live_count(self) -> int:
+        return sum(1 for _ in self.live())
 
     def entries(self) -> Iterator[Entry]:
         """All pairs of campaign and creator, each resolved when it is reached; disabled ones too."""
-        for declared in self._folder.campaigns.values():
-            for key in campaign_creators(declared, self._folder):
-                yield resolve(declared, self.creators[key], self._folder)
+        for declared in self.folder.campaigns.values():
+            for key in campaign_creators(declared, self.folder):
+                yield resolve(declared, self.creators[key], self.folder)
 
     def entry(self, campaign: str, creator: str) -> Entry | None:
-        declared = self._folder.campaigns.get(campaign)
-        if declared is None or creator not in campaign_creators(declared, self._folder):
+        """Asked for many creators of one campaign in a row, it counts them once."""
+        declared = self.folder.campaigns.get(campaign)
+        if declared is None:
             return None
-        return resolve(declared, self.creators[creator], self._folder)
+        met, members = self._met
+        if met != campaign:
+            members = frozenset(campaign_creators(declared, self.folder))
+            self._met = campaign, members
+        return resolve(declared, self.creators[creator], self.folder) if creator in members else None
 
-    @cached_property
+    @property
     def content(self) -> str:
         """The JSON text that the ledger keeps."""
-        kept = {"form": _FORM, "files": [_kept(file) for file in self._folder.files]}
-        return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+        return Kept(self.folder.files, self.live_count, self.checked).text()
 
     @cached_property
     def digest(self) -> str:
-        """Of what the files say, wherever they lie: two hosts may keep the same files in different folders."""
-        said = [{**_kept(file), "shown": file.name, "folder": _relied_on(file)} for file in self._folder.files]
-        return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+        """Of what the files say, wherever they lie."""
+        return digest(self.folder.files)
 
     def _summary(self, declared: Declared[Campaign]) -> CampaignSummary:
         layers = Layers(declared)
@@ -142,7 +159,7 @@ class Catalogue:
             name=declared.name,
             file=declared.file.shown,
             line=declared.file.line("campaigns", declared.name),
-            creators=campaign_creators(declared, self._folder),
+            creators=campaign_creators(declared, self.folder),
             labels=layers.value("labels", ()),
             enabled=layers.value("enabled", True),
         )
@@ -186,33 +203,3 @@ def zone_of(layers: Layers, creator: Creator) -> str | None:
     schedule = layers.value("schedule")
     own = None if schedule is None else schedule.timezone
     return own or creator.timezone or layers.campaign.file.shape.defaults.timezone
-
-
-def _kept(file: SourceFile) -> dict[str, Any]:
-    names = {section: getattr(file.shape, section) for section in SECTIONS}
-    return {
-        "shown": file.shown,
-        "folder": file.folder,
-        "values": {key: value for key, value in file.values.items() if not key.startswith("x-")},
-        "places": {
-            section: {name: key_at(file.root, (section, name)) for name in entries}
-            for section, entries in names.items()
-            if entries
-        },
-    }
-
-
-def _relied_on(file: SourceFile) -> str | None:
-    """The folder, if a key is looked for beside the file."""
-    named = [entry.credentials or "" for entry in (*file.shape.creators.values(), *file.shape.platforms.values())]
-    places = [place for kind, _, place in (reference.partition(":") for reference in named) if kind == "file"]
-    return None if all(place.startswith("/") for place in places) else file.folder
-
-
-def _file(kept: Mapping[str, Any]) -> SourceFile:
-    sections = {
-        section: Place(1, 1, {key: (line, column) for key, (line, column) in places.items()})
-        for section, places in kept["places"].items()
-    }
-    root = Place(1, 1, {}, sections)
-    return restored(kept["shown"], kept["folder"], kept["values"], root)

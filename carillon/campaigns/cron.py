@@ -118,6 +118,12 @@ def parse_cron(text: str) -> CronLine:
 
 
 @lru_cache(maxsize=16_384)
+def canonical(text: str) -> str:
+    """Of a line, the same for all spellings of the same times."""
+    return parse_cron(text).canonical()
+
+
+@lru_cache(maxsize=16_384)
 def triggers(text: str) -> tuple[CronTrigger, ...]:
     """APScheduler's triggers for a line; their times are naive labels dressed as UTC."""
     line = parse_cron(text)

@@ -1,5 +1,6 @@
 """One campaign file: its bytes read once, its shape, and where everything in it stands."""
 
+import hashlib
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from carillon.campaigns import places
 from carillon.campaigns.findings import Finding, Severity
+from carillon.campaigns.lazy import Packed
 from carillon.campaigns.places import Place
 from carillon.campaigns.prune import Path, part, pruned
 from carillon.campaigns.readers import NAME_FORM
@@ -30,7 +32,8 @@ _STUB = {"enabled": False, "except_creators": ["all"]}  # for nobody, whatever t
 class SourceFile:
     """`shown` is the file as the user named it, `folder` absolute.
 
-    What `broken` names was wrong and is left out; `meant` are the keys that unknown ones among it resemble.
+    What `broken` names was wrong and is left out; `meant` are the keys that unknown ones among it resemble. `sha256` is
+    that of the bytes that say all this, None if no bytes do.
     """
 
     shown: str
@@ -40,6 +43,7 @@ class SourceFile:
     shape: CampaignFile
     broken: frozenset[Path] = frozenset()
     meant: frozenset[Path] = frozenset()
+    sha256: str | None = None
 
     @property
     def name(self) -> str:
@@ -79,16 +83,41 @@ class SourceFile:
 def read_file(path: FilePath, shown: str) -> tuple[SourceFile | None, list[Finding]]:
     """The file, without what is wrong in it; None if nothing of it can be read or it is empty."""
     try:
-        values, root = parse(_bytes(path))
+        data = _bytes(path)
+        values, root = parse(data)
         _not_empty(values)
     except YamlError as error:
         return None, [Finding(shown, error.line, error.column, "error", error.message)]
-    return _shaped(SourceFile(shown, str(path.absolute().parent), values, root, CampaignFile()))
+    folder = str(path.absolute().parent)
+    return _shaped(SourceFile(shown, folder, values, root, CampaignFile(), sha256=_digest(data)))
 
 
-def restored(shown: str, folder: str, values: Mapping[str, Any], root: Place) -> SourceFile:
+def sha256(path: FilePath) -> str | None:
+    """Of the bytes that stand there now; None if they cannot be read as a campaign file's."""
+    try:
+        return _digest(_bytes(path))
+    except YamlError:
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def restored(shown: str, folder: str, values: Mapping[str, Any], root: Place, sha256: str | None) -> SourceFile:
     """A file that passed check earlier. Raises ValidationError if this version of Carillon sees it otherwise."""
-    return SourceFile(shown, folder, values, root, CampaignFile.model_validate(values))
+    shape = CampaignFile.model_validate(values)
+    sections = root.values if isinstance(root.values, Mapping) else {}
+    campaigns: Mapping[str, Any] = values.get("campaigns") or {}
+    packed = Packed(campaigns, {name: places.key_at(root, ("campaigns", name)) for name in campaigns})
+    return SourceFile(
+        shown,
+        folder,
+        {**values, **({"campaigns": packed.values} if campaigns else {})},
+        replace(root, values={**sections, "campaigns": packed.place}),
+        shape.model_copy(update={"campaigns": packed.shapes}),
+        sha256=sha256,
+    )
 
 
 def stubbed(file: SourceFile, campaigns: Set[str]) -> SourceFile:
@@ -102,11 +131,13 @@ def stubbed(file: SourceFile, campaigns: Set[str]) -> SourceFile:
 
 def without(file: SourceFile, entries: Set[tuple[str, str]]) -> SourceFile:
     """The same file without some entries of its sections."""
+    if not any((section, name) in entries for section in SECTIONS for name in getattr(file.shape, section)):
+        return file
     values = {
         key: {name: entry for name, entry in value.items() if (key, name) not in entries} if key in SECTIONS else value
         for key, value in file.values.items()
     }
-    return file if values == file.values else _with(file, values)
+    return replace(_with(file, values), sha256=None)
 
 
 def _with(file: SourceFile, values: Mapping[str, Any]) -> SourceFile:
@@ -157,7 +188,7 @@ def _finding(file: SourceFile, fault: Fault) -> Finding:
 
 def _disabled(values: Mapping[str, Any], campaign: str) -> bool:
     campaigns = values.get("campaigns")
-    declared = campaigns.get(campaign) if isinstance(campaigns, dict) else None
+    declared = campaigns.get(campaign) if isinstance(campaigns, Mapping) else None
     for layer in (declared, values.get("defaults")):
         if isinstance(layer, dict) and "enabled" in layer:
             return layer["enabled"] is False

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from carillon.campaigns.file import SourceFile
+from carillon.campaigns.lazy import Lazy
 from carillon.campaigns.shape import Campaign, Creator, CreatorDefaults, Lists
 
 Kind = TypeVar("Kind")
@@ -45,7 +46,12 @@ class Folder:
 
     @cached_property
     def campaigns(self) -> Mapping[str, Declared[Campaign]]:
-        return self._first("campaigns")
+        """Each read when it is asked for."""
+        stands: dict[str, SourceFile] = {}
+        for file in self.files:
+            for name in file.shape.campaigns:
+                stands.setdefault(name, file)
+        return Lazy(stands, lambda name: Declared("campaigns", name, stands[name], stands[name].shape.campaigns[name]))
 
     def all(self, section: str) -> Iterator[Declared[Any]]:
         """Every entry of a section, second ones of the same name too."""

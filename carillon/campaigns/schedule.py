@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from carillon.campaigns.cron import parse_cron
+from carillon.campaigns.cron import canonical
 from carillon.campaigns.shape import Schedule as ScheduleShape
 from carillon.campaigns.times import DateRange, Moment
 from carillon.clock import rfc3339
@@ -63,7 +63,7 @@ class Schedule:
         dated = any(moment is not None and moment.local for moment in (self.start, self.end)) or self.off
         words = {
             "zone": self.zone.key if self.local or dated else None,
-            "cron": sorted({parse_cron(line).canonical() for line in self.cron}),
+            "cron": sorted({canonical(line) for line in self.cron}),
             "every": self.every.total_seconds() if self.every else None,
             "at": str(self.at),
             "start": _bound(self.start),

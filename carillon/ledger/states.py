@@ -20,9 +20,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, update
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
 
 from carillon.ledger import accounts, alarms
+from carillon.ledger.inserts import is_sqlite
 from carillon.ledger.tables import broadcasts, events
 
 
@@ -103,6 +104,9 @@ REASONS = (
 )
 
 
+_RETURNED = [broadcasts.c[name] for name in ("id", "creator_id", "campaign", "creator")]
+
+
 @dataclass(frozen=True)
 class Note:
     """Why a move is made, and by whom; it becomes the move's event."""
@@ -141,21 +145,33 @@ def move(
         update(broadcasts)
         .where(broadcasts.c.state == source.value, which)
         .values(state=target.value, version=broadcasts.c.version + 1, state_since=note.at, **changes)
-        .returning(broadcasts.c.id, broadcasts.c.creator_id, broadcasts.c.campaign, broadcasts.c.creator)
+        .returning(*_RETURNED)
     )
-    moved = connection.execute(statement).all()
+    event = {"at": note.at, "source": source.value, "target": target.value, "why": note.why, "who": note.who}
+    moved = _moved_with_events(connection, statement, event)
     if moved:
-        _append_events(connection, moved, source, target, note)
         _wake(connection, moved, target, note.at, changes.get("not_before"))
         if target in {State.FAILED, State.EXPIRED}:
             _tell(connection, moved, target, note)
     return [row.id for row in moved]
 
 
-def _append_events(connection: Connection, moved: Sequence[Row[Any]], source: State, target: State, note: Note) -> None:
-    same = {"at": note.at, "source": source.value, "target": target.value, "why": note.why, "who": note.who}
-    rows = [{"broadcast_id": row.id, "creator_id": row.creator_id, **same} for row in moved]
-    connection.execute(insert(events), rows)
+def _moved_with_events(connection: Connection, statement: Any, event: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """On PostgreSQL one statement, however many rows move; SQLite inserts no rows that a statement returns."""
+    if not is_sqlite(connection):
+        return connection.execute(_and_append(statement.cte("moved"), event)).all()
+    moved = connection.execute(statement).all()
+    if moved:
+        rows = [{"broadcast_id": row.id, "creator_id": row.creator_id, **event} for row in moved]
+        connection.execute(insert(events), rows)
+    return moved
+
+
+def _and_append(moved: CTE, event: Mapping[str, Any]) -> Select[Any]:
+    same = [literal(value, events.c[name].type).label(name) for name, value in event.items()]
+    each = select(moved.c.id.label("broadcast_id"), moved.c.creator_id, *same)
+    appended = insert(events).from_select(["broadcast_id", "creator_id", *event], each).returning(events.c.id)
+    return select(moved).add_cte(appended.cte("appended"))
 
 
 def _wake(connection: Connection, moved: Sequence[Row[Any]], target: State, now: datetime, not_before: object) -> None:

@@ -8,7 +8,7 @@ The send path uses the plain tables at the end, everything else the classes.
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, DateTime, Dialect, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Date, DateTime, Dialect, Index, Integer, Text, UniqueConstraint, false, text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -30,6 +30,10 @@ class Instant(TypeDecorator[datetime]):
             return None
         instant: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return instant
+
+
+def _of_those(which: str, name: str, *columns: Any, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(which), postgresql_where=text(which))
 
 
 class Catalogue(SQLModel, table=True):
@@ -77,7 +81,16 @@ class Pause(SQLModel, table=True):
 
 
 class Cursor(SQLModel, table=True):
-    """How far a campaign is planned for an account, and from when its present schedule counts."""
+    """How far a campaign is planned for an account, and from when its present schedule counts.
+
+    `revision` is empty once the campaign is withdrawn. `edited`: an edit of the files concerns what is planned of it,
+    and is still to be applied.
+    """
+
+    __table_args__ = (
+        _of_those("revision <> ''", "ix_cursor_behind", "planned_until"),
+        Index("ix_cursor_edited", "creator_id", sqlite_where=text("edited = 1"), postgresql_where=text("edited")),
+    )
 
     campaign: str = Field(primary_key=True)
     creator_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="creator.id")
@@ -85,6 +98,11 @@ class Cursor(SQLModel, table=True):
     since: datetime = Field(sa_type=Instant)
     planned_until: datetime = Field(sa_type=Instant)
     number: int = 0
+    edited: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+_ACTIVE = "state IN ('planned', 'queued', 'sending', 'unknown')"
+_REACHED = "state IN ('sending', 'unknown', 'sent', 'placed', 'unsent', 'held')"
 
 
 class Broadcast(SQLModel, table=True):
@@ -94,11 +112,14 @@ class Broadcast(SQLModel, table=True):
         UniqueConstraint("campaign", "creator_id", "part", "occurrence"),
         UniqueConstraint("creator_id", "platform_message_id"),
         Index("ix_broadcast_account", "creator_id", "state", "due_at"),
-        Index("ix_broadcast_pair", "campaign", "creator_id", "day"),
-        Index("ix_broadcast_overlap", "creator_id", "campaign", "state", "due_at"),
-        Index("ix_broadcast_same", "creator_id", "content_digest", "state_since"),
+        _of_those(_REACHED, "ix_broadcast_day", "campaign", "creator_id", "day"),
+        _of_those(_REACHED, "ix_broadcast_said", "creator_id", "content_digest", "state_since"),
+        _of_those(_ACTIVE, "ix_broadcast_active", "creator_id", "campaign", "due_at"),
         Index("ix_broadcast_expiry", "state", "expires_at"),
         Index("ix_broadcast_due", "due_at"),
+        _of_those("state = 'planned' AND not_before IS NOT NULL", "ix_broadcast_again", "creator_id", "not_before"),
+        _of_those("state = 'planned' AND overlap = 'skip'", "ix_broadcast_skip", "creator_id", "due_at"),
+        _of_those("state = 'planned' AND kind = 'send'", "ix_broadcast_own", "creator_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -208,13 +229,7 @@ class Alarm(SQLModel, table=True):
     """Something that a person should know; open until `cleared_at`, written to the log at `told_at`."""
 
     __table_args__ = (
-        Index(
-            "ix_alarm_open",
-            "cause",
-            unique=True,
-            sqlite_where=text("cleared_at IS NULL"),
-            postgresql_where=text("cleared_at IS NULL"),
-        ),
+        _of_those("cleared_at IS NULL", "ix_alarm_open", "cause", unique=True),
         Index("ix_alarm_cleared", "cleared_at"),
         Index("ix_alarm_told", "told_at"),
     )
@@ -276,3 +291,6 @@ beats = SQLModel.metadata.tables["beat"]
 notices = SQLModel.metadata.tables["notice"]
 installations = SQLModel.metadata.tables["installation"]
 lookups = SQLModel.metadata.tables["lookup"]
+
+_IN_ORDER = (broadcasts.c.priority.desc(), broadcasts.c.expires_at, broadcasts.c.due_at, broadcasts.c.id)
+_of_those("state = 'planned'", "ix_broadcast_next", broadcasts.c.creator_id, *_IN_ORDER)

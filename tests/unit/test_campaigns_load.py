@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carillon.campaigns.catalogue import Catalogue, CatalogueError, Entry
+from carillon.campaigns.catalogue import Catalogue, Entry
+from carillon.campaigns.kept import CatalogueError
 from carillon.campaigns.load import Loaded, load, reload
 from carillon.platforms.contract import Content, ListRef, TagUsers
 from carillon.platforms.limits import Rate

@@ -75,6 +75,13 @@ def test_no_beat_at_all_is_told(now: Now) -> None:
     assert of_it.hung() == ["no beat has begun for half a minute"]
 
 
+def test_what_goes_round_without_the_scheduler_does_not_speak_for_it(now: Now) -> None:
+    of_it = Turns()
+    now.seconds += 31
+    of_it.of("glance", lambda: None, is_beat=False)()
+    assert of_it.hung() == ["no beat has begun for half a minute"]
+
+
 def test_a_database_that_is_away_is_told_once_and_when_it_is_back() -> None:
     faults: list[Exception] = [OperationalError("SELECT", {}, Exception("gone\nDETAIL: a row"))] * 3
     of_it = Turns()
