@@ -1,7 +1,8 @@
 """The claim: one transaction, committed before any byte leaves, that makes a queued broadcast ours to send.
 
-The account's lock is a statement of its own, and the clock is read after it: only so do the slots that are counted
-next include those of everybody who held the lock before.
+What is clear is taken by `ledger.clear`, what has to be weighed is weighed here. The account's lock is a statement of
+its own, and the clock is read after it: only so do the slots that are counted next include those of everybody who
+held it before.
 """
 
 import uuid
@@ -12,9 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from carillon import clock
-from carillon.ledger import accounts, allowance
+from carillon.ledger import accounts, allowance, clear
 from carillon.ledger.allowance import Wait
+from carillon.ledger.clear import Taking
 from carillon.ledger.owners import this_process
+from carillon.ledger.parcels import Parcel
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from worker.means import Means
@@ -22,6 +25,10 @@ from worker.means import Means
 LEASE_SECONDS = 30.0
 _OWN_WAITS = ("retry", "media", "cool_down")
 """What else a broadcast waits for is its account's business, and may end sooner than it seemed."""
+
+
+Subject = Row[Any] | Parcel
+"""A broadcast as it was read."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,37 @@ class Gone:
     """It is not ours to send: somebody else has it, a person or an edit withdrew it, or this process is stopping."""
 
 
-def claim(means: Means, broadcast: Row[Any], request_digest: str, baseline: str | None = None) -> Claim | Wait | Gone:
+def claim(means: Means, broadcast: Subject, request_digest: str, baseline: str | None = None) -> Claim | Wait | Gone:
     """Take the broadcast and a slot, or say what it waits for (it is `planned` again then), or that it is gone."""
     begun = clock.ticks()
+    taking = _taking(means, broadcast, request_digest, baseline)
+    if means.stopping.is_set():
+        return Gone()
+    clearly = clear.claim(means.ledger, taking)
+    if clearly:
+        return Claim(*clearly, taking.token, begun + LEASE_SECONDS)
+    return _weigh(means, broadcast, taking, begun)
+
+
+def _taking(means: Means, broadcast: Subject, request_digest: str, baseline: str | None) -> Taking:
+    owner = this_process()
+    return Taking(
+        broadcast=broadcast.id,
+        version=broadcast.version,
+        account=broadcast.creator_id,
+        token=uuid.uuid4().hex,
+        host=owner.host,
+        pid=owner.pid,
+        birth=owner.birth,
+        lease_seconds=LEASE_SECONDS,
+        timeout_seconds=means.timeout,
+        request_digest=request_digest,
+        baseline=baseline,
+        who=means.who,
+    )
+
+
+def _weigh(means: Means, broadcast: Subject, taking: Taking, begun: float) -> Claim | Wait | Gone:
     with accounts.held(means.ledger, [broadcast.creator_id]) as (connection, now):
         row = _as_preflighted(connection, broadcast, now)
         if row is None or means.stopping.is_set():
@@ -50,10 +85,11 @@ def claim(means: Means, broadcast: Row[Any], request_digest: str, baseline: str 
         if wait:
             put_back(connection, row, wait, Note(now, means.who, f"not now: {wait.cause}"))
             return wait
-        return _take(connection, means, row, request_digest, baseline, now, begun)
+        attempt_id = _take(connection, row, taking, now)
+        return Claim(attempt_id, row.attempts + 1, taking.token, begun + LEASE_SECONDS)
 
 
-def put_back(connection: Connection, row: Row[Any], wait: Wait, note: Note) -> None:
+def put_back(connection: Connection, row: Subject, wait: Wait, note: Note) -> None:
     """From `queued` to `planned`: it waits again, and waiting is no attempt."""
     changes = {
         "waiting_for": wait.cause,
@@ -65,7 +101,7 @@ def put_back(connection: Connection, row: Row[Any], wait: Wait, note: Note) -> N
     move(connection, version_of(row.id, row.version), State.QUEUED, State.PLANNED, note, **changes)
 
 
-def _as_preflighted(connection: Connection, broadcast: Row[Any], now: datetime) -> Row[Any] | None:
+def _as_preflighted(connection: Connection, broadcast: Subject, now: datetime) -> Row[Any] | None:
     unchanged = select(broadcasts).where(
         version_of(broadcast.id, broadcast.version),
         broadcasts.c.state == State.QUEUED,
@@ -84,46 +120,32 @@ def _wait(connection: Connection, row: Row[Any], now: datetime) -> Wait | None:
     return wait
 
 
-def _take(
-    connection: Connection,
-    means: Means,
-    row: Row[Any],
-    request_digest: str,
-    baseline: str | None,
-    now: datetime,
-    begun: float,
-) -> Claim:
-    owner, token = this_process(), uuid.uuid4().hex
-    lease_until = now + timedelta(seconds=LEASE_SECONDS)
-    attempt_id = connection.execute(
+def _take(connection: Connection, row: Row[Any], taking: Taking, now: datetime) -> int:
+    """The id of the attempt."""
+    number, lease_until = row.attempts + 1, now + timedelta(seconds=taking.lease_seconds)
+    attempt_id: int = connection.execute(
         insert(attempts)
         .values(
             broadcast_id=row.id,
-            number=row.attempts + 1,
-            token=token,
-            host=owner.host,
-            pid=owner.pid,
-            process_birth=owner.birth,
+            number=number,
+            token=taking.token,
+            host=taking.host,
+            pid=taking.pid,
+            process_birth=taking.birth,
             started_at=now,
             lease_until=lease_until,
-            timeout_seconds=means.timeout,
-            request_digest=request_digest,
-            baseline=baseline,
+            timeout_seconds=taking.timeout_seconds,
+            request_digest=taking.request_digest,
+            baseline=taking.baseline,
         )
         .returning(attempts.c.id)
     ).scalar_one()
-    latest_end = lease_until + timedelta(seconds=means.timeout)
-    connection.execute(
-        insert(slots).values(attempt_id=attempt_id, creator_id=row.creator_id, taken_at=now, ended_at=latest_end)
-    )
-    note = Note(now, means.who, f"claimed, attempt {row.attempts + 1}")
-    moved = move(
-        connection,
-        version_of(row.id, row.version),
-        State.QUEUED,
-        State.SENDING,
-        note,
-        attempts=row.attempts + 1,
-    )
+    taken_at = allowance.slot_clock(connection, row.creator_id, now)
+    ended_at = taken_at + timedelta(seconds=taking.lease_seconds + taking.timeout_seconds)
+    slot = {"attempt_id": attempt_id, "creator_id": row.creator_id, "taken_at": taken_at, "ended_at": ended_at}
+    connection.execute(insert(slots).values(slot))
+    note = Note(now, taking.who, f"claimed, attempt {number}")
+    this_one = version_of(row.id, row.version)
+    moved = move(connection, this_one, State.QUEUED, State.SENDING, note, attempts=number)
     assert moved, "the account's lock is held and the row was just read"
-    return Claim(attempt_id, row.attempts + 1, token, begun + LEASE_SECONDS)
+    return attempt_id

@@ -4,17 +4,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from structlog.contextvars import bound_contextvars
 
 from carillon import clock
 from carillon.ledger import accounts
 from carillon.ledger.allowance import Wait
+from carillon.ledger.parcels import Parcel, parcel
 from carillon.ledger.states import Note, State, move, version_of
-from carillon.ledger.tables import broadcasts, creators
+from carillon.ledger.tables import broadcasts
 from carillon.monitoring import metrics
 from carillon.platforms import credentials, errors
 from carillon.platforms.attempt import Guard
@@ -23,7 +23,6 @@ from carillon.platforms.redaction import scrubbed
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
-from worker.account import account_of
 from worker.claim import Claim, claim, put_back
 from worker.means import Means
 from worker.preflight import Asked, Clear, Later, Stop, preflight
@@ -34,13 +33,14 @@ from worker.verdict import Verdict
 
 log = structlog.get_logger()
 
+_in_order = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
 
 @dataclass(frozen=True)
 class Order:
     """A queued broadcast as it was read, with all that sending it takes."""
 
-    row: Row[Any]
-    throttled: int
+    row: Parcel
     platform: Platform
     account: Account
     content: Content
@@ -95,15 +95,13 @@ def _deliver(means: Means, order: Order) -> None:
 
 def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
     """None unless the broadcast is in that state. Raises CredentialError."""
-    with means.ledger.read() as session:
-        row = session.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
-        if row is None or row.state != state:
-            return None
-        creator = session.execute(select(creators).where(creators.c.id == row.creator_id)).one()
+    row = parcel(means.ledger, broadcast_id)
+    if row is None or row.state != state:
+        return None
     platform = PLATFORMS[row.platform]
-    account = account_of(means, creator)
-    content = Content.model_validate_json(row.content)
-    return Order(row, creator.throttled_in_a_row, platform, account, content)
+    url = means.urls.get(row.platform, platform.url)
+    account = Account(url, row.account_id, credentials.read(row.credentials))
+    return Order(row, platform, account, Content.model_validate_json(row.content))
 
 
 def _send(means: Means, order: Order, content: Content, baseline: str | None) -> None:
@@ -118,7 +116,7 @@ def _send(means: Means, order: Order, content: Content, baseline: str | None) ->
     begun = clock.ticks()
     answer = _attempt(means, order, request, claimed)
     seconds, answered_at = clock.ticks() - begun, clock.now()
-    Asked(means, order.platform, order.account).forget_baseline()
+    Asked(means, order.platform, order.account).forget_baseline(content)
     record(means, order.row, claimed, answer, round(seconds * 1000), credentials.digest(order.account.secret))
     _count(order, answer, seconds, answered_at)
     log.info(answer.name, attempt=claimed.number, ms=round(seconds * 1000))
@@ -140,7 +138,7 @@ def _attempt(means: Means, order: Order, request: Request, claimed: Claim) -> Ve
         receipt = send(order.platform, means.client, request, secret, Guard(claimed.lease_ticks))
     except errors.PlatformError as error:
         error.words = scrubbed(error.words, secret, (order.content.text,))
-        return verdict.turned_away(error, order.row.put_offs, order.throttled)
+        return verdict.turned_away(error, order.row.put_offs, order.row.throttled_in_a_row)
     except Exception as error:
         log.exception("sending failed in an unforeseen way")
         return verdict.turned_away(errors.MaybeSent(f"unforeseen: {type(error).__name__}"), 0, 0)
@@ -149,13 +147,12 @@ def _attempt(means: Means, order: Order, request: Request, claimed: Claim) -> Ve
 
 def digest(request: Request) -> str:
     """What was sent, without the headers that hold the key."""
-    text = json.dumps([request.method, request.url, request.json], ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_in_order([request.method, request.url, request.json]).encode()).hexdigest()
 
 
 def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -> None:
     """A read before the claim drew a 401, 403 or 429: no attempt was made, but the whole account is concerned."""
-    answer = verdict.turned_away(error, order.row.put_offs, order.throttled)
+    answer = verdict.turned_away(error, order.row.put_offs, order.row.throttled_in_a_row)
     with accounts.held(means.ledger, [order.row.creator_id]) as (connection, now):
         note = Note(now, means.who, f"preflight, {answer.name}: {answer.words}")
         until = now + timedelta(seconds=answer.cool_down) if answer.cool_down is not None else None

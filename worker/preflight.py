@@ -76,9 +76,10 @@ class Asked:
         except (errors.Unreadable, errors.Unreachable):
             return None
 
-    def forget_baseline(self) -> None:
+    def forget_baseline(self, content: Content) -> None:
         """After a send it is no longer what was there before."""
-        self.means.lookups.forget(self._baseline_key())
+        if self.platform.shows(content, timedelta()) != "nothing":
+            self.means.lookups.forget(self._baseline_key())
 
     def _baseline_key(self) -> tuple[str | None, ...]:
         return ("baseline", self.platform.name, self.account.id, self.account.secret)

@@ -5,46 +5,71 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exc, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from carillon.ledger import accounts, alarms
+from carillon.ledger import accounts, alarms, allowance, clear
+from carillon.ledger.clear import Acceptance
 from carillon.ledger.connect import first_line
 from carillon.ledger.inserts import insert_new
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
-from worker.claim import Claim
+from worker.claim import Claim, Subject
 from worker.means import Means
+from worker.settle import SETTLE
 from worker.verdict import Verdict
 
 log = structlog.get_logger()
 
-_AWAY = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
-"""The database is not there, is full, or another transaction was in the way: none of it is for ever."""
+_AT_ONCE = timedelta(0)
 
 _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 """Whence an attempt's owner may still deliver its verdict; after a person's decision it only alarms."""
 
 
-def record(means: Means, row: Row[Any], claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
+def record(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
     """Write it down; while the database is away, try again for as long as this process lives."""
     pause = 0.1
     while True:
         try:
-            with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
-                _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
+            if not _record_clearly(means, row, claim, verdict, latency_ms):
+                with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
+                    _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
             break
-        except _AWAY as error:
+        except SQLAlchemyError as error:  # whatever it is: what was accepted is not forgotten
             log.error("the verdict cannot be written yet", verdict=verdict.name, error=first_line(error))
             time.sleep(pause)
             pause = min(5.0, pause * 2)
     means.nudge()
 
 
+def _record_clearly(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int) -> bool:
+    """Whether it was accepted as it should be, and is written."""
+    if verdict.receipt is None or verdict.reason is not None:
+        return False
+    acceptance = Acceptance(
+        broadcast=row.id,
+        account=row.creator_id,
+        attempt=claim.attempt_id,
+        number=claim.number,
+        token=claim.token,
+        latency_ms=latency_ms,
+        status=verdict.status,
+        verdict=verdict.name,
+        words=verdict.words,
+        message_id=verdict.receipt.message_id,
+        recipient_count=verdict.receipt.recipient_count,
+        delivery=verdict.receipt.delivery,
+        who=means.who,
+    )
+    return clear.record(means.ledger, acceptance)
+
+
 def _record(
     connection: Connection,
     now: datetime,
     who: str,
-    row: Row[Any],
+    row: Subject,
     claim: Claim,
     verdict: Verdict,
     latency_ms: int,
@@ -54,7 +79,7 @@ def _record(
         return
     note = Note(now, who, f"{verdict.name}: {verdict.words}")
     if _move(connection, row, claim, verdict, note):
-        _settle_slot(connection, claim, verdict, now)
+        _settle_slot(connection, row, claim, verdict, now)
         _settle_account(connection, row, verdict, note, credential)
     else:
         _tell_late(connection, row, claim, verdict, note)
@@ -77,9 +102,11 @@ def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: 
     return bool(connection.execute(update(attempts).where(*open_one).values(values)).rowcount)
 
 
-def _tell_late(connection: Connection, row: Row[Any], claim: Claim, verdict: Verdict, note: Note) -> None:
-    """An answer after a person had decided. If it was accepted after all, nothing may be sent for it again."""
-    message = f"broadcast {row.id}: an answer came after a person had decided: {verdict.name}: {verdict.words}"
+def _tell_late(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, note: Note) -> None:
+    """An answer after others had decided. If it was accepted after all, nothing may be sent for it again."""
+    if verdict.state is State.UNKNOWN or _says_the_same(connection, row, verdict):
+        return
+    message = f"broadcast {row.id}: an answer came after its outcome was decided: {verdict.name}: {verdict.words}"
     alarms.say_once(connection, f"late:{row.id}", message, note.at, row.id, row.creator_id)
     if verdict.state is not State.SENT:
         return
@@ -90,7 +117,15 @@ def _tell_late(connection: Connection, row: Row[Any], claim: Claim, verdict: Ver
         move(connection, broadcasts.c.id == row.id, source, State.HELD, note, reason=reason)
 
 
-def _move(connection: Connection, row: Row[Any], claim: Claim, verdict: Verdict, note: Note) -> bool:
+def _says_the_same(connection: Connection, row: Subject, verdict: Verdict) -> bool:
+    """A look-up found the very message that the answer names."""
+    this_one = broadcasts.c.id == row.id
+    found = connection.execute(select(broadcasts.c.state, broadcasts.c.platform_message_id).where(this_one)).one()
+    told = verdict.receipt.message_id if verdict.receipt else None
+    return verdict.state is State.SENT and found.state == State.SENT and told in {None, found.platform_message_id}
+
+
+def _move(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, note: Note) -> bool:
     """False if a person, or a newer attempt, has the broadcast by now."""
     mine = and_(broadcasts.c.id == row.id, broadcasts.c.attempts == claim.number)
     changes = _changes(connection, row, verdict, note.at)
@@ -109,7 +144,7 @@ def _is_in_doubt(connection: Connection, mine: ColumnElement[bool]) -> bool:
     return state in {State.UNKNOWN, State.HELD}
 
 
-def _changes(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> dict[str, Any]:
+def _changes(connection: Connection, row: Subject, verdict: Verdict, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {"reason": verdict.reason}
     if verdict.state is State.UNKNOWN:
         changes["hand_off_at"] = None  # it is looked up at once
@@ -128,7 +163,7 @@ def _changes(connection: Connection, row: Row[Any], verdict: Verdict, now: datet
     return changes
 
 
-def _unbound_id(connection: Connection, row: Row[Any], message_id: str | None, now: datetime) -> str | None:
+def _unbound_id(connection: Connection, row: Subject, message_id: str | None, now: datetime) -> str | None:
     """The platform's id, unless another broadcast of the account has it: then a person should look."""
     if message_id is None:
         return None
@@ -143,15 +178,16 @@ def _unbound_id(connection: Connection, row: Row[Any], message_id: str | None, n
     return None
 
 
-def _settle_slot(connection: Connection, claim: Claim, verdict: Verdict, now: datetime) -> None:
+def _settle_slot(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, now: datetime) -> None:
     mine = slots.c.attempt_id == claim.attempt_id
     if verdict.slot_kept:
-        connection.execute(update(slots).where(mine).values(ended_at=now))
+        ended_at = allowance.slot_clock(connection, row.creator_id, now) + (SETTLE if verdict.may_arrive else _AT_ONCE)
+        connection.execute(update(slots).where(mine).values(ended_at=ended_at))
     else:
         connection.execute(delete(slots).where(mine))
 
 
-def _settle_account(connection: Connection, row: Row[Any], verdict: Verdict, note: Note, credential: str) -> None:
+def _settle_account(connection: Connection, row: Subject, verdict: Verdict, note: Note, credential: str) -> None:
     if verdict.state is State.SENT:
         forget = update(creators).where(creators.c.id == row.creator_id, creators.c.throttled_in_a_row > 0)
         connection.execute(forget.values(throttled_in_a_row=0))
@@ -169,7 +205,7 @@ def settle_account(
         accounts.stop(connection, creator_id, note.at, note.who, verdict.stop, credential)
 
 
-def _alarm_bad_delivery(connection: Connection, row: Row[Any], verdict: Verdict, now: datetime) -> None:
+def _alarm_bad_delivery(connection: Connection, row: Subject, verdict: Verdict, now: datetime) -> None:
     if verdict.reason:
         message = f"broadcast {row.id}: {verdict.reason}"
         alarms.say_once(connection, f"delivery:{row.id}", message, now, row.id, row.creator_id)

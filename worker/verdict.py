@@ -8,6 +8,7 @@
 | 401, 403                      | `planned` | given back | stopped                         |
 | 429                           | `planned` | given back | cools down; over a day: stopped |
 | nothing sent                  | `planned` | given back |                                 |
+| no answer in time             | `unknown` | kept, and longer: it may still arrive        |
 | anything else                 | `unknown` | kept       |                                 |
 """
 
@@ -32,6 +33,7 @@ class Verdict:
     name: str
     words: str
     slot_kept: bool = False
+    may_arrive: bool = False  # nobody waits for it any more, but it may be on its way
     reason: str | None = None
     waiting_for: str | None = None
     retry_in: float | None = None
@@ -81,7 +83,16 @@ def turned_away(
             )
         case _:
             reason = f"unknown_outcome: {error.words}"
-            return Verdict(State.UNKNOWN, "unknown", error.words, slot_kept=True, reason=reason, status=error.status)
+            late = isinstance(error, errors.GivenUp)
+            return Verdict(
+                State.UNKNOWN,
+                "unknown",
+                error.words,
+                slot_kept=True,
+                may_arrive=late,
+                reason=reason,
+                status=error.status,
+            )
 
 
 def _throttled(error: errors.Throttled, throttled: int, draw: Callable[[], float]) -> Verdict:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from carillon import clock
+from carillon.ledger.straight import Straight
 
 _POSTGRESQL = {
     "isolation_level": "READ COMMITTED",
@@ -28,7 +29,8 @@ _POSTGRESQL = {
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,  # ms; keepalives do nothing while bytes are on their way
-        "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s",
+        "options": r"-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s"
+        r" -c default_transaction_isolation=read\ committed",  # statements that are transactions of their own obey it
     },
 }
 """So that a host that vanishes inside a transaction does not hold an account's lock for hours."""
@@ -70,6 +72,7 @@ class Ledger:
         if self.embedded:
             event.listen(self.engine, "connect", _make_durable)
             event.listen(self.engine, "begin", _begin)
+        self.straight = Straight(self.engine, self._one_writer)
 
     @property
     def shown(self) -> str:
@@ -114,6 +117,7 @@ class Ledger:
             raise LedgerError("PostgreSQL runs with synchronous_commit = off; set it to on for this database")
 
     def close(self) -> None:
+        self.straight.close()
         self.engine.dispose()
 
 

@@ -10,6 +10,7 @@ PlatformError
 │   ├── Redirected     3xx, never followed
 │   └── Refused        any other documented no, for good
 ├── MaybeSent          anything else: it may have been taken, no one can tell yet
+│   └── GivenUp        no answer in time: it may still arrive
 └── ReadFailed         a look at the platform (never a send) that failed
     ├── Unreachable    time-out, 5xx, no connection: look again later
     └── Unreadable     an answer that says nothing: 403, 404, another shape
@@ -65,6 +66,10 @@ class Refused(TurnedAway):
 
 class MaybeSent(PlatformError):
     """The request, or part of it, went out and nothing tells whether it was taken."""
+
+
+class GivenUp(MaybeSent):
+    """The attempt's time was over before an answer came."""
 
 
 class ReadFailed(PlatformError):

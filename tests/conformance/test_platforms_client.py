@@ -1,6 +1,7 @@
 """One POST at most, never after its lease, and what left is known: connections, proxies, TLS, threads, time."""
 
 import gc
+import gzip
 import logging
 import os
 import select
@@ -13,8 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import httpcore
 import httpx
@@ -22,10 +25,12 @@ import pytest
 
 import carillon
 from carillon import clock
-from carillon.platforms import client as client_file
+from carillon.platforms import line as line_file
+from carillon.platforms.attempt import OutOfTimeError
 from carillon.platforms.client import Client, Guard
 from carillon.platforms.contract import Request
-from carillon.platforms.errors import LeaseOver, MaybeSent, NotSent, PlatformError, Unreachable
+from carillon.platforms.errors import GivenUp, LeaseOver, MaybeSent, NotSent, PlatformError, Unreachable
+from carillon.platforms.line import Line
 from standins import AUTHORITY, Reply, StandIn, Wire, reset
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -131,14 +136,15 @@ from carillon import clock
 from carillon.platforms import client
 from carillon.platforms.contract import Request
 from carillon.platforms.errors import LeaseOver
+from carillon.platforms.line import Stream
 
-let_go = client._Stream._let_go
+let_go = Stream._let_go
 
 def stop(stream):
     os.kill(os.getpid(), signal.SIGSTOP)
     let_go(stream)
 
-client._Stream._let_go = stop
+Stream._let_go = stop
 try:
     client.Client(5).post(Request("POST", sys.argv[1], {}, {"text": "Hi"}), client.Guard(clock.ticks() + 0.3))
 except LeaseOver:
@@ -323,6 +329,35 @@ def test_no_cookie_of_one_account_reaches_another(client: Client) -> None:
     assert platform.faults == []
 
 
+def test_what_a_platform_packed_is_unpacked_up_to_the_cap(client: Client) -> None:
+    said = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with StandIn(lambda _: Reply(200, gzip.compress(b'{"id": 7}'), said)) as platform:
+        assert client.post(post(platform.url), Guard(inf)).json() == {"id": 7}
+        platform.answer = lambda _: Reply(200, gzip.compress(b" " * (64 << 20)), said)
+        answer = client.post(post(platform.url), Guard(inf))
+        assert (answer.complete, len(answer.body)) == (False, 1 << 20)
+        platform.answer = lambda _: Reply(202, b"not packed at all", said)
+        answer = client.post(post(platform.url), Guard(inf))
+        assert (answer.status, answer.complete) == (202, False)
+
+
+def test_a_header_that_comes_twice_has_both_values(client: Client) -> None:
+    def twice(wire: Wire, connection: socket.socket) -> None:
+        wire.hear(connection)
+        connection.sendall(OK.replace(b"\r\n", b"\r\nVary: A\r\nvary: \xfc\r\n", 1))
+
+    with Wire(twice) as wire:
+        assert client.get(get(wire.url)).headers["Vary"] == "A, ü"
+
+
+def test_each_platform_has_connections_of_its_own(client: Client) -> None:
+    with Wire(answer_all) as one, Wire(answer_all) as other:
+        for _ in range(3):
+            client.post(post(one.url), Guard(inf))
+            client.post(post(other.url), Guard(inf))
+    assert (one.connections, other.connections) == (1, 1)
+
+
 def test_bodies_are_cut_at_their_caps(client: Client) -> None:
     with StandIn(lambda _: Reply(200, b" " * (8 << 20), {"Content-Type": "application/json"})) as platform:
         answer = client.post(post(platform.url), Guard(inf))
@@ -346,7 +381,7 @@ def test_a_name_that_does_not_exist(client: Client, monkeypatch: pytest.MonkeyPa
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(client_file, "getaddrinfo", unknown)
+    monkeypatch.setattr(line_file, "getaddrinfo", unknown)
     with pytest.raises(NotSent, match=r"api\.fanvue\.com: cannot connect: .*Name or service not known"):
         client.post(post("https://api.fanvue.com"), Guard(inf))
     with pytest.raises(Unreachable):
@@ -363,7 +398,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(
     make: Callable[[float], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = threading.Event()
-    monkeypatch.setattr(client_file, "getaddrinfo", lambda *_, **__: done.wait(10) and [])
+    monkeypatch.setattr(line_file, "getaddrinfo", lambda *_, **__: done.wait(10) and [])
     client, began = make(0.3), time.monotonic()
     with pytest.raises(NotSent, match="in time"):
         client.post(post("http://platform.test"), Guard(inf))
@@ -374,7 +409,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(
 def test_the_next_address_is_tried(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with StandIn() as platform:
         places = [(socket.AF_INET, 1, 6, "", (host, 0)) for host in ("127.255.255.254", "127.0.0.1")]
-        monkeypatch.setattr(client_file, "getaddrinfo", lambda *_, **__: places)
+        monkeypatch.setattr(line_file, "getaddrinfo", lambda *_, **__: places)
         assert client.get(get(f"http://platform.test:{platform.port}")).status == 404
 
 
@@ -629,25 +664,22 @@ def make_error(kind: type[Exception]) -> Exception:
 def test_every_error_below_becomes_one_of_ours(
     client: Client, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], begun: bool
 ) -> None:
-    def fail(line: client_file._Line) -> None:
+    def fail(line: Line, _request: object) -> None:
         if begun:
             line.attempt.begin()
         raise make_error(kind)
 
-    monkeypatch.setattr(client_file, "_written", lambda _: None)
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: fail(current[0]))
-    current: list[client_file._Line] = []
-    made = client_file._Line.__init__
+    made = Line.__init__
 
-    def remember(line: client_file._Line, *args: object) -> None:
-        made(line, *args)  # type: ignore[arg-type]
-        current.append(line)
+    def broken(line: Line, *args: Any) -> None:
+        made(line, *args)
+        monkeypatch.setattr(line.connection, "handle_request", partial(fail, line))
 
-    monkeypatch.setattr(client_file._Line, "__init__", remember)
+    monkeypatch.setattr(Line, "__init__", broken)
     with pytest.raises(PlatformError) as error:
         client.post(post("http://x"), Guard(inf))
-    assert type(error.value) is (MaybeSent if begun else NotSent)
-    current.clear()
+    late = issubclass(kind, httpcore.TimeoutException | OutOfTimeError)
+    assert type(error.value) is ((GivenUp if late else MaybeSent) if begun else NotSent)
     with pytest.raises(Unreachable):
         client.get(get("http://x"))
 

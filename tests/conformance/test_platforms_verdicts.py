@@ -14,6 +14,7 @@ from carillon.platforms.client import Client, Guard
 from carillon.platforms.contract import Account, Content, ListRef, Receipt
 from carillon.platforms.errors import (
     Forbidden,
+    GivenUp,
     MaybeSent,
     NotSent,
     PlatformError,
@@ -224,18 +225,18 @@ UNTYPED = STATUS + b"Content-Length: 40\r\n\r\n"
 CUTS: dict[str, tuple[Callable[[Wire, socket.socket], None], type[PlatformError] | None]] = {
     "closed before the answer": (after_the_request(), MaybeSent),
     "reset before the answer": (after_the_request(end=rst), MaybeSent),
-    "no answer at all": (after_the_request(end=hang), MaybeSent),
+    "no answer at all": (after_the_request(end=hang), GivenUp),
     "half a status line": (after_the_request(b"HTTP/1.1 20"), MaybeSent),
     "no HTTP": (after_the_request(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), MaybeSent),
     "half the headers": (after_the_request(STATUS + b"Content-Ty"), MaybeSent),
-    "half the headers, then nothing": (after_the_request(STATUS + b"X: 1\r\n", end=hang), MaybeSent),
+    "half the headers, then nothing": (after_the_request(STATUS + b"X: 1\r\n", end=hang), GivenUp),
     "half the headers, then reset": (after_the_request(STATUS + b"X: 1\r\n", end=rst), MaybeSent),
-    "endless headers": (after_the_request(STATUS, end=drip(b"A: 1\r\n" * 20)), MaybeSent),
+    "endless headers": (after_the_request(STATUS, end=drip(b"A: 1\r\n" * 20)), GivenUp),
     "headers too long": (after_the_request(STATUS + b"A: " + b"x" * 200_000), MaybeSent),
     "only an interim answer": (after_the_request(b"HTTP/1.1 100 Continue\r\n\r\n"), MaybeSent),
     "interim answers for ever": (
         after_the_request(end=drip(b"HTTP/1.1 102 Processing\r\n\r\n" * 4)),
-        MaybeSent,
+        GivenUp,
     ),
     "headers": (after_the_request(HEAD), None),
     "headers, then reset": (after_the_request(HEAD, end=rst), None),
