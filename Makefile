@@ -3,18 +3,20 @@
 PYTHON ?= python3
 OPTIONS ?=
 WORKERS ?= 3
+SEEDS ?= 1..10
 
 STAMP := .venv/.installed
 BIN := .venv/bin
+RUNS := build/scenarios
 CODE := carillon console scheduler worker tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint chaos requirements clean
+.PHONY: help install demo test check lint bench chaos simulate requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  PYTHON=python3.12 names another Python; OPTIONS=... are handed to pytest or to the demo;"
+	@echo "  PYTHON=python3.12 names another Python; OPTIONS=... are handed to pytest, the demo or the bench;"
 	@echo "  WORKERS=... is how many tests run at once."
 
 install: $(STAMP) ## make .venv with everything pinned; .venv/bin/carillon is the command
@@ -33,8 +35,19 @@ lint: $(STAMP) ## format, lint, types and import contracts alone
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-chaos: $(STAMP) ## run the long fault tests
-	$(BIN)/pytest -m chaos $(OPTIONS)
+bench: $(STAMP) ## measure speed, memory and idle cost beside bare Dramatiq and httpx
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(OPTIONS)
+
+# The scenarios are timed, so they run alone; exit 5 of pytest: OPTIONS chose none of these tests.
+chaos: $(STAMP) ## run all fault tests, then six scenarios against the clock, and print how they went; an hour or so
+	@rm -rf $(RUNS); failed=0; \
+	$(BIN)/pytest -m "chaos or not chaos" -n $(WORKERS) --maxschedchunk 1 \
+		--ignore tests/chaos/test_scenarios.py tests/chaos $(OPTIONS) || [ $$? -eq 5 ] || failed=1; \
+	$(BIN)/pytest -m "chaos or not chaos" tests/chaos/test_scenarios.py $(OPTIONS) || [ $$? -eq 5 ] || failed=1; \
+	PYTHONPATH=tests $(BIN)/python -m chaos.scenarios_table $(RUNS); exit $$failed
+
+simulate: $(STAMP) ## simulate weeks on a virtual clock, a line for each seed; SEEDS=1..200 or SEEDS="7 9"
+	@PYTHONPATH=tests $(BIN)/python -m chaos.simulation $(SEEDS)
 
 # uv is taken from the PATH, or from a throw-away environment.
 requirements: ## renew requirements.txt, the pins of pyproject.toml with their hashes
