@@ -1,0 +1,87 @@
+"""Seeded simulations on a virtual clock, and whether their judge sees what it is there to see."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chaos.simulated_house import House
+from chaos.simulated_judge import Books, faults
+from chaos.simulated_platform import Sent
+from chaos.simulation import main, seeds_of, simulate
+from chaos.simulation_expected import expected
+from chaos.simulation_schedules import Campaign, Creator, file_of
+
+SHORT = (67, 65)
+LUNA = Creator("luna", "frontrow", "Europe/Berlin", None, (2, "1h", 3600))
+NIGHT = datetime(2026, 10, 24, 20, tzinfo=UTC)
+"""Before clocks are set back."""
+
+
+@pytest.mark.parametrize("seed", SHORT)
+def test_days_of_misfortune(seed: int, migrated_sqlite: Path, tmp_path: Path) -> None:
+    report = simulate(seed, migrated_sqlite, tmp_path)
+    assert not report.faults, str(report)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_more_days_of_misfortune(seed: int, migrated_sqlite: Path, tmp_path: Path) -> None:
+    report = simulate(seed, migrated_sqlite, tmp_path)
+    assert not report.faults, str(report)
+
+
+def test_the_same_seed_is_the_same_again(migrated_sqlite: Path, tmp_path: Path) -> None:
+    outlines = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        outlines.append(simulate(SHORT[0], migrated_sqlite, tmp_path / name).outline)
+    assert outlines[0] == outlines[1]
+    assert len(outlines[0]) > 40
+
+
+@pytest.mark.parametrize(
+    ("cron", "due"),
+    [
+        ("30 2 * * *", [("2026-10-25T02:30", "00:30")]),
+        ("0 3 * * 0", [("2026-10-25T03:00", "02:00")]),
+        ("0 3 */2 * *", [("2026-10-25T03:00", "02:00")]),
+        ("0 3 24 * 6", []),
+    ],
+    ids=["twice on the clock", "a Sunday", "odd days", "the day before"],
+)
+def test_what_is_expected_of_a_night_on_which_clocks_are_set_back(cron: str, due: list[tuple[str, str]]) -> None:
+    drop = Campaign("drop", (LUNA,), (NIGHT + timedelta(days=1)).date(), cron=(cron,))
+    found = expected([drop], NIGHT, NIGHT + timedelta(hours=10))
+    shown = [(one.label, f"{one.instant:%H:%M}") for one in found if one.instant < NIGHT + timedelta(hours=10)]
+    assert shown == [(f"{label} Europe/Berlin", at) for label, at in due]
+
+
+def test_the_judge_sees_a_double_and_one_too_many(migrated_sqlite: Path, tmp_path: Path) -> None:
+    drop = Campaign("drop", (LUNA,), NIGHT.date(), cron=("0-10/5 23 * * *",))
+    with House(tmp_path, migrated_sqlite, NIGHT, 1) as house:
+        house.add_account("luna", "frontrow")
+        house.write(file_of([LUNA], [drop]))
+        house.start()
+        house.run(3_600.0 * 4)
+        first, second, _ = house.platforms.log
+        assert faults(house, Books(house), {}) == []
+        house.platforms.log.append(_again(first))
+        found = faults(house, Books(house), {})
+    assert [words.partition(":")[0] for words in found] == [f"broadcast {first.broadcast}", "luna"]
+    assert second.taken
+
+
+def _again(sent: Sent) -> Sent:
+    return Sent(
+        sent.broadcast, sent.creator, sent.text, sent.fate, sent.began, sent.claimed_at, sent.arrived, taken=True
+    )
+
+
+def test_seeds_are_numbers_and_spans() -> None:
+    assert seeds_of(["7", "9..11"]) == [7, 9, 10, 11]
+
+
+def test_other_words_are_no_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["seven"]) == 2
+    assert "7 9 1..200" in capsys.readouterr().err
