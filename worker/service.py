@@ -14,7 +14,6 @@ from worker.pool import Pool
 from worker.presence import Presence
 from worker.shelf import Shelf
 
-
 _SWITCH_SECONDS = 0.0005
 """How long a thread that has its answer waits for one that computes: the threads of a pool wait for answers mostly."""
 
