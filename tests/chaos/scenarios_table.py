@@ -13,6 +13,9 @@ from typing import Any
 LIMITS_OWN_TIME = 16
 """Seconds: the third three of nine may go after two windows of eight."""
 
+BUSY = 2 * (os.cpu_count() or 1)
+"""A load that the runs before do not make by themselves."""
+
 ROWS = {
     "embedded-askable": "Carillon, one process",
     "embedded-frontrow": "the same, on a platform that cannot be asked",
@@ -49,7 +52,7 @@ def printed(runs: Sequence[Run]) -> str:
 
 
 NOTES = """(n) = so many in doubt: held, never sent again, each named with an alarm; a person decides.
-* = the machine was busy with other things when the run began: more waited for its processors than it has."""
+* = the machine was busy with other things when the run began: over two wanted each processor."""
 
 
 def _table(head: str, runs: Sequence[Run], columns: Sequence[tuple[str, Callable[[Run], str]]]) -> str:
@@ -62,7 +65,7 @@ def _table(head: str, runs: Sequence[Run], columns: Sequence[tuple[str, Callable
 
 
 def _cell(runs: Sequence[Run], say: Callable[[Run], str]) -> str:
-    return ", ".join(say(run) + ("*" if run["load"] > (os.cpu_count() or 1) else "") for run in runs)
+    return ", ".join(say(run) + ("*" if run["load"] > BUSY else "") for run in runs)
 
 
 def _losses(run: Run) -> str:

@@ -45,6 +45,7 @@ def _limit_files(carillon: Carillon, most: int) -> None:
     process.rlimit(resource.RLIMIT_FSIZE, (most, hard))
 
 
+@pytest.mark.chaos
 def test_a_disk_that_is_full_for_a_while(carillon: Carillon, judge: Arrivals) -> None:
     """F36 on SQLite: it fills while one request is under way. Its outcome is kept until it can be written; what falls
     due meanwhile sends nothing, and goes when there is room."""

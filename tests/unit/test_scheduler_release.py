@@ -317,3 +317,10 @@ def test_this_process_is_alive() -> None:
 
     assert this_process().pid == os.getpid()
     assert not proven_dead(this_process())
+
+
+def test_what_is_held_is_told_at_once_though_the_clock_was_set_back_meanwhile(ledger: Ledger) -> None:
+    later = clock.now() + timedelta(hours=2)
+    held = add_broadcast(ledger, add_creator(ledger), state="held", reason="edited_after_send: x", state_since=later)
+    watch(ledger)
+    assert open_alarms(ledger) == [f"held:{held}"]
