@@ -1,11 +1,11 @@
 """Which beats have something to do, told from what the ledger shows at a glance; the others rest."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
 from scheduler.prepare import AHEAD
 from scheduler.signs import Signs
+from scheduler.traces import Trace, traces
 
 _PACE = {"prepare": 1.0, "expire": 1.0, "rescue": 1.0, "recheck": 1.0, "watch": 2.0, "tell": 2.0, "sweep": 5.0}
 """Seconds from one run of a beat to the next while it has something to do; those not named here go at each look."""
@@ -24,8 +24,6 @@ _BLIND_SECONDS = 3.0
 
 _FILES_EVERY = 0.8
 
-Traces = frozenset[tuple[str, int, int, int]]
-
 
 class Agenda:
     """Of one scheduler, which has the campaign files at `path`."""
@@ -35,7 +33,7 @@ class Agenda:
         self._ran: dict[str, float] = {}
         self._changed: dict[str, float] = {}
         self._newest: tuple[int | None, int | None] | None = None
-        self._traces: Traces | None = None
+        self._traces: frozenset[Trace] | None = None
         self._traced_at = self._shown_at = 0.0
         self._looked = self._looks_wanted = 0
 
@@ -85,18 +83,3 @@ class Agenda:
             return False
         before, self._traces, self._traced_at = self._traces, traces(self._path), ticks
         return self._traces != before
-
-
-def traces(path: Path) -> Traces:
-    """What tells edited campaign files from unedited ones; quickly, since a folder may hold hundreds."""
-    try:
-        if not os.path.isdir(path):
-            return frozenset([_trace(path.name, os.stat(path))])
-        with os.scandir(path) as found:
-            return frozenset(_trace(file.name, file.stat()) for file in found if file.name.endswith(".yaml"))
-    except OSError:
-        return frozenset()
-
-
-def _trace(name: str, stat: os.stat_result) -> tuple[str, int, int, int]:
-    return name, stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -16,7 +16,6 @@ from carillon.campaigns.changes import changed
 from carillon.campaigns.creators import Creator
 from carillon.ledger import accounts, alarms
 from carillon.ledger.states import Note
-from carillon.ledger.tables import alarms as alarm_rows
 from carillon.ledger.tables import catalogues, creators, cursors, pauses
 from scheduler.pairs import Pair, mark, put_cursors
 
@@ -180,7 +179,6 @@ def _live_values(creator: Creator) -> dict[str, Any]:
 
 def _forget_texts(connection: Connection, live: Set[Pair], note: Note) -> None:
     """The planner clears the alarm of a text that was mended, but not that of one that is gone."""
-    wrong = (alarm_rows.c.cleared_at.is_(None), alarm_rows.c.cause.startswith("text:"))
-    told = set(connection.scalars(select(alarm_rows.c.cause).where(*wrong)))
+    told = alarms.open_causes(connection, "text:")
     if told:
         alarms.clear_all(connection, told - {f"text:{campaign}:{id_}" for campaign, id_ in live}, note.at)

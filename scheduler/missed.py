@@ -5,14 +5,14 @@ minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from carillon.campaigns.catalogue import Catalogue
+from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
 from carillon.ledger import accounts, beats
 from carillon.ledger.connect import Ledger
@@ -48,10 +48,13 @@ def catch_up(
 ) -> None:
     """Apply each campaign's `catch_up` to what fell due in the gap. Safe to repeat, and to end when told."""
     start, end = missed
-    for batch in batches(_unplanned(ledger, end - GRACE), _PAIRS_AT_ONCE):
+    unplanned = _unplanned(ledger, end - GRACE)
+    names = names_of(ledger, catalogue) if unplanned else {}
+    for batch in batches(unplanned, _PAIRS_AT_ONCE):
         if ends():
             return
-        _plan_missed(ledger, catalogue, batch, end - GRACE, who)
+        entries = {pair: entry_of(catalogue, names, pair) for pair in batch}
+        _plan_missed(ledger, entries, end - GRACE, who)
     reason = "missed_window: no scheduler ran when it was due"
     for ids_left_out in batches(_left_out_ids(ledger, start, end), _AT_ONCE):
         with ledger.write() as connection:
@@ -95,20 +98,20 @@ def _unplanned(ledger: Ledger, until: datetime) -> Sequence[Pair]:
         return [(row.campaign, row.creator_id) for row in session.execute(behind)]
 
 
-def _plan_missed(ledger: Ledger, catalogue: Catalogue, batch: Sequence[Pair], until: datetime, who: str) -> None:
+def _plan_missed(ledger: Ledger, entries: Mapping[Pair, Entry | None], until: datetime, who: str) -> None:
     """Rows for the last of it, and a count of the rest."""
     with ledger.read() as session:
         connection = session.connection()
-        names, known = names_of(connection, catalogue), cursors_of(connection, batch)
+        known = cursors_of(connection, entries)
         note = Note(ledger.now(connection), who, "missed")
     proposals = []
     for pair, cursor in known.items():
-        entry = entry_of(catalogue, names, pair)
+        entry = entries[pair]
         if entry and is_live(entry) and cursor.revision == entry.revision and entry.schedule.kind != "at":
             missed = list(entry.occurrences(cursor.planned_until, until))
             unseen = max(0, len(missed) - MOST_ROWS)
             with suppress(TextError):  # the planner meets it too, and tells
                 proposals.append(propose(cursor, entry, missed[-MOST_ROWS:], until, note, unseen))
     with ledger.write() as connection:
-        accounts.lock(connection, sorted({creator_id for _, creator_id in batch}))
+        accounts.lock(connection, sorted({creator_id for _, creator_id in entries}))
         carry_out(connection, proposals, Note(ledger.now(connection), who, "missed"))

@@ -78,8 +78,7 @@ class _Planner:
 
     @cached_property
     def _names(self) -> Mapping[int, str]:
-        with self._ledger.read() as session:
-            return names_of(session.connection(), self._catalogue)
+        return names_of(self._ledger, self._catalogue)
 
     def plan(self, batch: Sequence[Pair]) -> int | None:
         """How many broadcasts are new; None once another generation is in force."""

@@ -21,7 +21,6 @@ from carillon.ledger import alarms
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import insert_all_new
 from carillon.ledger.states import Note, State, move, version_of
-from carillon.ledger.tables import alarms as alarm_rows
 from carillon.ledger.tables import broadcasts, events
 from scheduler.awake import wake_each
 from scheduler.edits import frozen_values
@@ -196,8 +195,7 @@ def _tell_unseen(connection: Connection, proposals: Iterable[Proposal], note: No
 
 
 def _clear_texts(connection: Connection, proposals: Iterable[Proposal], note: Note) -> None:
-    wrong = (alarm_rows.c.cleared_at.is_(None), alarm_rows.c.cause.startswith("text:"))
-    told = set(connection.scalars(select(alarm_rows.c.cause).where(*wrong)))
-    mended = told & {f"text:{campaign}:{creator_id}" for campaign, creator_id in (each.pair for each in proposals)}
+    planned = {f"text:{campaign}:{creator_id}" for campaign, creator_id in (each.pair for each in proposals)}
+    mended = planned & alarms.open_causes(connection, "text:")
     if mended:
         alarms.clear_all(connection, mended, note.at)

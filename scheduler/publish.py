@@ -23,10 +23,9 @@ from scheduler.edits import Edit, complete_cursors, put_in_force
 from scheduler.files import Files
 from scheduler.reading import read
 from scheduler.revise import revise, still_in_force
+from scheduler.traces import Trace, traces
 
 log = structlog.get_logger()
-
-Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class NothingInForceError(Exception):
@@ -52,14 +51,14 @@ class Publisher:
         self._ledger, self._path, self._overridden, self._who = ledger, path, overridden, who
         self.catalogue: Catalogue | None = None
         self.generation = 0
-        self._seen: Stamp = ()
-        self._settling: Stamp = ()
+        self._seen: frozenset[Trace] = frozenset()
+        self._settling: frozenset[Trace] = frozenset()
         self._files = Files(ledger, path, who)
 
     def start(self) -> None:
         """Raises NothingInForceError."""
         self._follow()
-        self._seen = self._settling = _stamp(self._path)
+        self._seen = self._settling = traces(self._path)
         if self.catalogue and unchanged(self._path, self.catalogue, self._overridden):
             self._files.read(self.catalogue.digest)
             return
@@ -75,16 +74,16 @@ class Publisher:
         """Follow the ledger and the files; returns whether other campaigns are in force than before."""
         before = self.generation
         self._follow()
-        stamp = _stamp(self._path)
-        if stamp != self._seen and stamp == self._settling:
-            self._take_change(stamp)
-            self._seen = stamp
-        self._settling = stamp
+        found = traces(self._path)
+        if found != self._seen and found == self._settling:
+            self._take_change(found)
+            self._seen = found
+        self._settling = found
         self._compare()
         return self.generation != before
 
-    def _take_change(self, stamp: Stamp) -> None:
-        loaded = self._read(stamp)
+    def _take_change(self, found: frozenset[Trace]) -> None:
+        loaded = self._read(found)
         self._tell(loaded)
         if loaded.catalogue:
             self._publish(loaded.catalogue)
@@ -101,8 +100,8 @@ class Publisher:
         if wrong:
             log.error("the campaign files are wrong; what was good before stays in force", path=str(self._path))
 
-    def _read(self, stamp: Stamp) -> Loaded:
-        size = sum(size for _, _, size, _ in stamp)
+    def _read(self, found: frozenset[Trace]) -> Loaded:
+        size = sum(trace.size for trace in found)
         return read(self._path, size, self._overridden, self.catalogue, self._content_in_force)
 
     def _content_in_force(self) -> str | None:
@@ -142,13 +141,3 @@ class Publisher:
             self._published()
             log.info("campaigns in force", generation=self.generation, campaigns=len(catalogue.campaigns))
             revise(self._ledger, catalogue, self.generation, self._who)
-
-
-def _stamp(path: Path) -> Stamp:
-    """What tells an edited file from an unedited one, without reading it."""
-    try:
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        stats = [(str(file), file.stat()) for file in files]
-    except OSError:
-        return ()
-    return tuple((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats)

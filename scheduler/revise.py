@@ -35,7 +35,7 @@ def revise(
     with ledger.read() as session:
         keys = select(cursors.c.campaign, cursors.c.creator_id).where(cursors.c.edited)
         pairs = [(row.campaign, row.creator_id) for row in session.execute(keys.order_by(*keys.selected_columns))]
-        names = names_of(session.connection(), catalogue) if pairs else {}
+    names = names_of(ledger, catalogue) if pairs else {}
     for batch in batches(pairs, _AT_ONCE):
         entries = {pair: entry_of(catalogue, names, pair) for pair in batch}
         with ledger.write() as connection:
@@ -54,9 +54,10 @@ def still_in_force(connection: Connection, generation: int) -> bool:
     return bool(connection.scalar(newest) == generation)
 
 
-def names_of(connection: Connection, catalogue: Catalogue) -> dict[int, str]:
+def names_of(ledger: Ledger, catalogue: Catalogue) -> Mapping[int, str]:
     """The catalogue's creators by their ids in the ledger."""
-    return {id_: key for key, id_ in creator_ids(connection, catalogue).items()}
+    with ledger.read() as session:
+        return {id_: key for key, id_ in creator_ids(session.connection(), catalogue).items()}
 
 
 def entry_of(catalogue: Catalogue, names: Mapping[int, str], pair: Pair) -> Entry | None:

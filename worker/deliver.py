@@ -23,6 +23,7 @@ from carillon.platforms.redaction import scrubbed
 from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
+from worker.account import account_of
 from worker.claim import Claim, claim, put_back
 from worker.means import Means
 from worker.preflight import Asked, Clear, Later, Stop, preflight
@@ -98,10 +99,7 @@ def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
     row = parcel(means.ledger, broadcast_id)
     if row is None or row.state != state:
         return None
-    platform = PLATFORMS[row.platform]
-    url = means.urls.get(row.platform, platform.url)
-    account = Account(url, row.account_id, credentials.read(row.credentials))
-    return Order(row, platform, account, Content.model_validate_json(row.content))
+    return Order(row, PLATFORMS[row.platform], account_of(means, row), Content.model_validate_json(row.content))
 
 
 def _send(means: Means, order: Order, content: Content, baseline: str | None) -> None:

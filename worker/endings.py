@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, update
 
-from carillon.ledger import alarms
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, slots
 from carillon.platforms.contract import Shown
 from worker.inquiry import Open
+from worker.record import alarm_bad_delivery
 from worker.settle import Absent, Doubt, Ending, Found, LookAgain, Resend
 from worker.verdict import backoff
 
@@ -22,7 +22,7 @@ def write(connection: Connection, this: Open, ending: Ending, words: str, found:
             assert found is not None
             _mark(connection, this, "accepted")
             move(connection, unchanged, State.UNKNOWN, State.SENT, note, **_sent(found))
-            _alarm_bad_delivery(connection, this.row, found, note.at)
+            alarm_bad_delivery(connection, this.row, _bad_delivery(found), note.at)
         case Absent():
             _mark(connection, this, "absent")
             connection.execute(delete(slots).where(slots.c.attempt_id == this.attempt.id))
@@ -72,11 +72,6 @@ def _sent(message: Shown) -> dict[str, Any]:
 def _bad_delivery(message: Shown) -> str | None:
     bad = message.delivery in {"error", "cancelled"}
     return f"error_after_accept: the platform shows it as {message.delivery}" if bad else None
-
-
-def _alarm_bad_delivery(connection: Connection, row: Row[Any], message: Shown, now: datetime) -> None:
-    if reason := _bad_delivery(message):
-        alarms.say_once(connection, f"delivery:{row.id}", f"broadcast {row.id}: {reason}", now, row.id, row.creator_id)
 
 
 def _again(row: Row[Any], now: datetime) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def _settle_account(connection: Connection, row: Subject, verdict: Verdict, note
     if verdict.state is State.SENT:
         forget = update(creators).where(creators.c.id == row.creator_id, creators.c.throttled_in_a_row > 0)
         connection.execute(forget.values(throttled_in_a_row=0))
-        _alarm_bad_delivery(connection, row, verdict, note.at)
+        alarm_bad_delivery(connection, row, verdict.reason, note.at)
     settle_account(connection, row.creator_id, verdict, note, credential)
 
 
@@ -205,7 +205,7 @@ def settle_account(
         accounts.stop(connection, creator_id, note.at, note.who, verdict.stop, credential)
 
 
-def _alarm_bad_delivery(connection: Connection, row: Subject, verdict: Verdict, now: datetime) -> None:
-    if verdict.reason:
-        message = f"broadcast {row.id}: {verdict.reason}"
-        alarms.say_once(connection, f"delivery:{row.id}", message, now, row.id, row.creator_id)
+def alarm_bad_delivery(connection: Connection, row: Subject, reason: str | None, now: datetime) -> None:
+    """`reason` is None where nothing is wrong with what was accepted."""
+    if reason:
+        alarms.say_once(connection, f"delivery:{row.id}", f"broadcast {row.id}: {reason}", now, row.id, row.creator_id)

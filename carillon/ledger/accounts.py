@@ -32,10 +32,6 @@ def lock(connection: Connection, creator_ids: Collection[int]) -> None:
     connection.execute(chosen.with_for_update(key_share=True))
 
 
-def lock_all(connection: Connection) -> None:
-    connection.execute(select(creators.c.id).order_by(creators.c.id).with_for_update(key_share=True))
-
-
 def lock_of(connection: Connection, which: ColumnElement[bool]) -> None:
     """Hold the accounts of the broadcasts that are `which` now."""
     lock(connection, list(connection.scalars(select(broadcasts.c.creator_id).where(which).distinct())))

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from carillon.ledger.inserts import insert_new
 from carillon.ledger.tables import alarms
@@ -37,6 +37,12 @@ def clear_all(connection: Connection, causes: Collection[str], now: datetime) ->
     connection.execute(
         update(alarms).where(alarms.c.cause.in_(causes), alarms.c.cleared_at.is_(None)).values(cleared_at=now)
     )
+
+
+def open_causes(connection: Connection, prefix: str) -> set[str]:
+    """Those of open alarms that begin so."""
+    mine = (alarms.c.cleared_at.is_(None), alarms.c.cause.startswith(prefix))
+    return set(connection.scalars(select(alarms.c.cause).where(*mine)))
 
 
 def say_once(

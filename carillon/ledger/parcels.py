@@ -28,8 +28,6 @@ class Parcel(NamedTuple):
     put_offs: int
     account_id: str | None
     credentials: str
-    limit_count: int
-    limit_seconds: int
     throttled_in_a_row: int
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.agenda import Agenda, traces
+from scheduler.agenda import Agenda
 from scheduler.signs import Signs
+from scheduler.traces import traces
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 QUIET = Signs(
