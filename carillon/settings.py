@@ -86,10 +86,17 @@ class Settings(BaseSettings):
     frontrow_url: Origin | None = None
     ofauth_url: Origin | None = None
     onlyfansapi_url: Origin | None = None
+    fanvue_auth_url: Origin | None = None
+    fanvue_client_id: str | None = None
+    fanvue_client_secret: str | None = Field(default=None, repr=False)
+    secret_key: str | None = Field(default=None, repr=False)
     http_timeout: float = Field(default=20, gt=0, le=30)
     health_port: int | None = Field(default=None, ge=1, le=65535)
     alarm_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_urls)] = Field(default=(), repr=False)
     ping_url: Annotated[str, AfterValidator(_web)] | None = Field(default=None, repr=False)
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = Field(default=8080, ge=0, le=65535)
+    dashboard_password: str | None = Field(default=None, repr=False)
     log: Literal["console", "json"] | None = None
 
     @model_validator(mode="before")

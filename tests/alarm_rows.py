@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Table, bindparam, insert, select, update
 
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import alarms, notices
+from carillon.ledger.tables import alarms
+from carillon.ledger.tables_house import notices
 
 
 def add_alarm(ledger: Ledger, cause: str = "held:1", message: str = "look at it", **values: Any) -> int:

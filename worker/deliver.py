@@ -114,11 +114,13 @@ def _send(means: Means, order: Order, content: Content, baseline: str | None) ->
     begun = clock.ticks()
     answer = _attempt(means, order, request, claimed)
     seconds, answered_at = clock.ticks() - begun, clock.now()
-    Asked(means, order.platform, order.account).forget_baseline(content)
+    asked = Asked(means, order.platform, order.account)
+    asked.forget_baseline(content)
     record(means, order.row, claimed, answer, round(seconds * 1000), credentials.digest(order.account.secret))
     _count(order, answer, seconds, answered_at)
     log.info(answer.name, attempt=claimed.number, ms=round(seconds * 1000))
     if answer.state is State.UNKNOWN:
+        asked.forget_lists()
         reconcile(means, order.row.id)
 
 

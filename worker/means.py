@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from carillon.ledger.connect import Ledger
 from carillon.platforms.client import Client
+from carillon.platforms.contract import Account, Caller, Platform
 from worker.lookups import Lookups
 
 
@@ -24,3 +25,7 @@ class Means:
     nudge: Callable[[], None] = lambda: None
     lookups: Lookups = field(default_factory=Lookups)
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def caller(self, platform: Platform, account: Account) -> Caller:  # noqa: ARG002
+        """Who makes the account's requests, other than those that send a broadcast."""
+        return self.client

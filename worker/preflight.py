@@ -14,7 +14,7 @@ from datetime import timedelta
 from carillon import clock
 from carillon.ledger.states import State
 from carillon.platforms import errors
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Platform
+from carillon.platforms.contract import Account, AudienceList, Caller, Content, ListRef, MediaState, Platform
 from worker.lookups import FRESH_SECONDS
 from worker.means import Means
 from worker.sight import BASELINE_BACK
@@ -57,23 +57,26 @@ class Asked:
     account: Account
     fresh_seconds: float = FRESH_SECONDS
 
+    @property
+    def _caller(self) -> Caller:
+        return self.means.caller(self.platform, self.account)
+
     def lists(self, content: Content) -> Sequence[AudienceList] | None:
         """All lists of the account; None where the platform's answer says nothing, or nothing needs asking."""
         if not content.include and not content.exclude:
             return None
-        key = ("lists", self.platform.name, self.account.id, self.account.secret)
-        return self.means.lookups.get(key, self._read_lists, self.fresh_seconds)
+        return self.means.lookups.get(self._lists_key(), self._read_lists, self.fresh_seconds)
 
     def media(self, content: Content) -> dict[str, MediaState]:
         return {media_id: self._medium(media_id) for media_id in content.media}
 
     def baseline(self, content: Content) -> str | None:
-        """What the platform shows before the request; None where it does not say."""
+        """What the platform shows before the request; None where it does not say. Raises Unreachable."""
         if self.platform.shows(content, timedelta()) == "nothing":
             return None
         try:
             return self.means.lookups.get(self._baseline_key(), self._read_baseline, self.fresh_seconds)
-        except (errors.Unreadable, errors.Unreachable):
+        except errors.Unreadable:
             return None
 
     def forget_baseline(self, content: Content) -> None:
@@ -81,16 +84,23 @@ class Asked:
         if self.platform.shows(content, timedelta()) != "nothing":
             self.means.lookups.forget(self._baseline_key())
 
+    def forget_lists(self) -> None:
+        """A platform that answers nothing clear is asked anew before the next broadcast."""
+        self.means.lookups.forget(self._lists_key())
+
+    def _lists_key(self) -> tuple[str | None, ...]:
+        return ("lists", self.platform.name, self.account.id, self.account.secret)
+
     def _baseline_key(self) -> tuple[str | None, ...]:
         return ("baseline", self.platform.name, self.account.id, self.account.secret)
 
     def _read_baseline(self) -> str:
-        shown = self.platform.shown(self.means.client, self.account, clock.now() - BASELINE_BACK)
+        shown = self.platform.shown(self._caller, self.account, clock.now() - BASELINE_BACK)
         return json.dumps(sorted(one.id for one in shown))
 
     def _read_lists(self) -> Sequence[AudienceList] | None:
         try:
-            return tuple(self.platform.lists(self.means.client, self.account))
+            return tuple(self.platform.lists(self._caller, self.account))
         except errors.Unreadable:
             return None
 
@@ -103,7 +113,7 @@ class Asked:
 
     def _read_medium(self, media_id: str) -> MediaState:
         try:
-            return self.platform.media(self.means.client, self.account, media_id)
+            return self.platform.media(self._caller, self.account, media_id)
         except errors.Unreadable:
             return "unknown"
 
@@ -129,10 +139,10 @@ def preflight(
     asked = Asked(means, platform, account)
     try:
         lists = asked.lists(content)
-        media = _media(asked, content)
+        stopped = _audience(content, lists) or _media(asked, content)
+        return stopped or _clear(content, lists, asked.baseline(content))
     except errors.Unreachable as error:
         return Later("retry", backoff(put_offs, draw), f"the platform cannot be asked: {error.words}")
-    return _audience(content, lists) or media or _clear(content, lists, asked.baseline(content))
 
 
 def _audience(content: Content, lists: Sequence[AudienceList] | None) -> Stop | None:

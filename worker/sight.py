@@ -60,11 +60,12 @@ def look(
 def _look(
     means: Means, platform: Platform, account: Account, wanted: Sequence[Wanted], bound: Collection[str]
 ) -> list[Shown]:
-    shown = platform.shown(means.client, account, min(one.started_at for one in wanted) - LOOK_BACK)
+    caller = means.caller(platform, account)
+    shown = platform.shown(caller, account, min(one.started_at for one in wanted) - LOOK_BACK)
     fresh = [one for one in shown if one.id not in bound and any(is_new(each, one) for each in wanted)]
     if sum(one.text is None for one in fresh) > _MOST_READ_SINGLY:
         raise errors.Unreadable("the platform shows more new messages than can be looked at one by one")
-    return [platform.whole(means.client, account, one) if one.text is None else one for one in fresh]
+    return [platform.whole(caller, account, one) if one.text is None else one for one in fresh]
 
 
 def told(wanted: Wanted, sighted: Sighted, messages: Sequence[Shown]) -> str:

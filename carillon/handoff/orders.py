@@ -22,6 +22,12 @@ RECONCILE = "reconcile"
 """Settle a broadcast whose outcome is unknown."""
 RECHECK = "recheck"
 """See whether a stopped creator's credential reads differently."""
+FOLLOW = "follow"
+"""Bring what the platform's own scheduler keeps in line with the ledger, and see what became of it."""
+UPLOAD = "upload"
+"""Bring a medium to the platform, or go on with it; its subject is the upload."""
+COLLECT = "collect"
+"""Ask what became of an account's broadcasts; its subject is the creator."""
 
 _BATCH = 500
 

@@ -10,7 +10,8 @@ from carillon import clock
 from carillon.ledger.connect import Ledger, WrongSchemaError
 from carillon.ledger.inserts import put
 from carillon.ledger.schema import newest
-from carillon.ledger.tables import beats, installations
+from carillon.ledger.tables import beats
+from carillon.ledger.tables_house import installations
 
 ALIVE = timedelta(seconds=30)
 """A process that has not beaten for so long counts as gone; they beat every ten seconds."""

@@ -3,7 +3,7 @@
 from sqlmodel import select
 
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import Installation
+from carillon.ledger.tables_house import Installation
 
 
 def installation(ledger: Ledger) -> str:

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, column, func, inspect, select, table, update
 from sqlalchemy.exc import OperationalError
 
 from carillon.ledger.connect import Ledger, LedgerError, WrongSchemaError, unreachable
-from carillon.ledger.tables import beats, installations
+from carillon.ledger.tables import beats
+from carillon.ledger.tables_house import installations
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -67,6 +67,7 @@ class Creator(SQLModel, table=True):
     stopped_at: datetime | None = Field(default=None, sa_type=Instant)
     stopped_reason: str | None = None
     stopped_credential: str | None = None
+    webhook_secret: str | None = None
     wake_at: datetime | None = Field(default=None, sa_type=Instant, index=True)
 
 
@@ -106,7 +107,12 @@ _REACHED = "state IN ('sending', 'unknown', 'sent', 'placed', 'unsent', 'held')"
 
 
 class Broadcast(SQLModel, table=True):
-    """One mass message of one creator for one occurrence."""
+    """One mass message of one creator for one occurrence.
+
+    Where the platform keeps the time (`scheduled_by: platform`), `goes_at` is when it is due there, and `due_at` from
+    when Carillon may place it. A `placed` one that is to change has a `wish`: `withdraw`, or `replace` by what is
+    `wished`. `labels` is a JSON list.
+    """
 
     __table_args__ = (
         UniqueConstraint("campaign", "creator_id", "part", "occurrence"),
@@ -120,6 +126,13 @@ class Broadcast(SQLModel, table=True):
         _of_those("state = 'planned' AND not_before IS NOT NULL", "ix_broadcast_again", "creator_id", "not_before"),
         _of_those("state = 'planned' AND overlap = 'skip'", "ix_broadcast_skip", "creator_id", "due_at"),
         _of_those("state = 'planned' AND kind = 'send'", "ix_broadcast_own", "creator_id"),
+        _of_those("state = 'placed'", "ix_broadcast_placed", "goes_at"),
+        Index(
+            "ix_broadcast_untracked",
+            "state_since",
+            sqlite_where=text("state = 'sent' AND tracked = 0"),
+            postgresql_where=text("state = 'sent' AND NOT tracked"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -156,6 +169,11 @@ class Broadcast(SQLModel, table=True):
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     delivery: str | None = None
     state_since: datetime = Field(sa_type=Instant)
+    goes_at: datetime | None = Field(default=None, sa_type=Instant)
+    labels: str | None = Field(default=None, sa_type=Text)
+    wish: str | None = None
+    wished: str | None = Field(default=None, sa_type=Text)
+    tracked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Attempt(SQLModel, table=True):
@@ -201,7 +219,8 @@ class Slot(SQLModel, table=True):
     """One of the broadcasts that an account may send in a window; the exact log behind the limit.
 
     It frees one window after `ended_at`, the end of its request; until that is known `ended_at` is the latest
-    instant at which the request can have ended.
+    instant at which the request can have ended. One that is placed counts from `counts_from` on, a window before it
+    is due.
     """
 
     __table_args__ = (Index("ix_slot_account", "creator_id", "ended_at"),)
@@ -210,6 +229,7 @@ class Slot(SQLModel, table=True):
     creator_id: int = Field(sa_type=BigId, foreign_key="creator.id")
     taken_at: datetime = Field(sa_type=Instant)
     ended_at: datetime = Field(sa_type=Instant)
+    counts_from: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Event(SQLModel, table=True):
@@ -244,18 +264,6 @@ class Alarm(SQLModel, table=True):
     cleared_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-class Notice(SQLModel, table=True):
-    """An alarm on its way to people through one channel, which is named by a digest since its URL holds secrets."""
-
-    __table_args__ = (Index("ix_notice_due", "channel", "sent_at", "next_at"),)
-
-    alarm_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="alarm.id")
-    channel: str = Field(primary_key=True)
-    tries: int = 0
-    next_at: datetime = Field(sa_type=Instant)
-    sent_at: datetime | None = Field(default=None, sa_type=Instant)
-
-
 class Beat(SQLModel, table=True):
     """When a process was last alive: what fell due while no scheduler beat for a minute was missed.
 
@@ -271,13 +279,6 @@ class Beat(SQLModel, table=True):
     left_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-class Installation(SQLModel, table=True):
-    """One row: who this ledger is, and the oldest schema whose code may still work on it."""
-
-    id: str = Field(primary_key=True)
-    oldest_revision: str
-
-
 broadcasts = SQLModel.metadata.tables["broadcast"]
 creators = SQLModel.metadata.tables["creator"]
 attempts = SQLModel.metadata.tables["attempt"]
@@ -288,8 +289,6 @@ pauses = SQLModel.metadata.tables["pause"]
 cursors = SQLModel.metadata.tables["cursor"]
 catalogues = SQLModel.metadata.tables["catalogue"]
 beats = SQLModel.metadata.tables["beat"]
-notices = SQLModel.metadata.tables["notice"]
-installations = SQLModel.metadata.tables["installation"]
 lookups = SQLModel.metadata.tables["lookup"]
 
 _IN_ORDER = (broadcasts.c.priority.desc(), broadcasts.c.expires_at, broadcasts.c.due_at, broadcasts.c.id)

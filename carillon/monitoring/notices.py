@@ -34,7 +34,8 @@ from sqlalchemy import (
 )
 
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import alarms, broadcasts, creators, installations, notices
+from carillon.ledger.tables import alarms, broadcasts, creators
+from carillon.ledger.tables_house import installations, notices
 from carillon.monitoring.digest import Digest, Told
 
 GATHER = timedelta(seconds=2)

@@ -25,6 +25,7 @@ class Attempt:
     connect_by: float
     end_by: float
     begun: bool = False
+    streams: bool = False  # its body goes out as it is read, since it may be larger than memory
 
     def left(self) -> float:
         """Seconds, always above 0. Raises OutOfTimeError."""

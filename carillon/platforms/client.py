@@ -65,15 +65,24 @@ class Client:
         except Exception as error:  # noqa: BLE001  whatever it was, a read may be tried again
             raise Unreachable(_words(error, request.url)) from None
 
+    def write(self, request: Request, seconds: float | None = None) -> Answer:
+        """Anything but a send that may be asked twice without harm. Raises Unreachable if no status line came."""
+        try:
+            attempt = self._attempt(inf, seconds)
+            attempt.streams = request.raw is not None
+            return self._exchange(request, attempt, READ_BODY_BYTES)
+        except Exception as error:  # noqa: BLE001  whatever it was, it may be tried again
+            raise Unreachable(_words(error, request.url)) from None
+
     def close(self) -> None:
         """Close what rests; to be called when no request is under way."""
         for resting in self._resting.values():
             while resting:
                 resting.pop().connection.close()
 
-    def _attempt(self, lease_until: float) -> Attempt:
+    def _attempt(self, lease_until: float, seconds: float | None = None) -> Attempt:
         now = clock.ticks()
-        end_by = now + self._timeout
+        end_by = now + (seconds or self._timeout)
         return Attempt(lease_until, min(now + CONNECT_SECONDS, end_by), end_by)
 
     def _exchange(self, request: Request, attempt: Attempt, most_bytes: int) -> Answer:
@@ -119,8 +128,11 @@ def _written(request: Request) -> httpcore.Request:
     url, host = _place(request.url)
     headers = [(b"Host", host)]
     headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers.items()]
+    if request.raw is not None:
+        headers.append((b"Content-Length", str(request.raw.length).encode()))
+        return httpcore.Request(request.method, url, headers=headers, content=request.raw.chunks())
     content = b"" if request.json is None else encoded(request)
-    if content or request.method == "POST":
+    if content or request.method != "GET":
         headers.append((b"Content-Length", str(len(content)).encode()))
     return httpcore.Request(request.method, url, headers=headers, content=content)
 

@@ -4,7 +4,7 @@
 A field that is None was not given and is absent on the wire; one that is given is sent, also when false.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from carillon.platforms.limits import Limits
 
 if TYPE_CHECKING:
-    from carillon.platforms.client import Client
+    from carillon.platforms.answers import Answer
+    from carillon.platforms.parts import Audience, Calendar, Library, Rates, Recall, Results, Webhooks
 
 
 class ListRef(BaseModel):
@@ -70,6 +71,14 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A body that is no JSON; its type stands in the request's headers. `chunks` begins anew at each call."""
+
+    length: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
 class Request:
     """One HTTP request, complete. `headers` hold the secret, so a Request is never logged whole."""
 
@@ -77,6 +86,17 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(repr=False)
     json: Mapping[str, object] | None = None
+    raw: Raw | None = field(default=None, repr=False)
+
+
+class Caller(Protocol):
+    """Who makes requests for an adapter, other than the one that sends a broadcast."""
+
+    def get(self, request: Request) -> "Answer":
+        """Raises Unreachable if no status line came."""
+
+    def write(self, request: Request, seconds: float | None = None) -> "Answer":
+        """Anything that may be asked twice without harm. Raises Unreachable; `seconds` bounds all of it."""
 
 
 Delivery = Literal["accepted", "delivering", "done", "error", "cancelled"]
@@ -109,6 +129,10 @@ class Shown:
     price_cents: int | None = None
     recipient_count: int | None = None
     delivery: Delivery = "accepted"  # `cancelled`: withdrawn after it was accepted
+    scheduled_at: datetime | None = None  # UTC; only for what has not gone yet
+    can_unsend: bool | None = None
+    unsend_seconds: int | None = None  # as the platform says it, counted from when it was sent
+    purchases: int | None = None
 
 
 # What a platform shows of what it has taken. all: what it does not show was not taken; some: what it shows was
@@ -135,6 +159,13 @@ class Platform(Protocol):
     name: str
     url: str
     limits: Limits
+    rates: "Rates"
+    audience: "Audience"
+    library: "Library"
+    calendar: "Calendar | None"
+    recall: "Recall | None"
+    results: "Results"
+    webhooks: "Webhooks"
 
     def request(self, account: Account, content: Content) -> Request:
         """The POST that sends `content`; no reference of kind `name` may be left in it."""
@@ -142,21 +173,21 @@ class Platform(Protocol):
     def receipt(self, body: Mapping[str, object]) -> Receipt:
         """Read the JSON object of an accepting answer; an empty one (a cut body) reads as all None."""
 
-    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         """All lists, page by page. Raises the reading errors of `errors.py`."""
 
-    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:
         """Whether a media id can be sent now; `unknown` where the platform cannot be asked."""
 
     def shows(self, content: Content, age: timedelta) -> Shows:
         """What a look tells now about whether a request of that age, to send `content`, was taken."""
 
-    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
         """All mass messages that may have been made since then, by whomever, withdrawn ones too; each id once.
 
         As complete as `shows` says, or it raises the reading errors of `errors.py`. One without a readable time is
         always among them, and so is the newest of the older ones: the platform's clock may be wrong.
         """
 
-    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:
+    def whole(self, client: Caller, account: Account, shown: Shown) -> Shown:
         """The same with what only the single message shows; as it is where nothing more can be had."""

@@ -6,12 +6,12 @@ Source: Fanvue tutorial, "Sending Mass Messages", and the API reference of versi
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from carillon.platforms import answers, messages, pages
 from carillon.platforms.contract import (
     Account,
     AudienceList,
+    Caller,
     Content,
     Delivery,
     ListRef,
@@ -24,9 +24,6 @@ from carillon.platforms.contract import (
 from carillon.platforms.forms import bearer, get, given, list_ids, part, post, receipt, text_id, whole_number
 from carillon.platforms.history import Walk, back_past
 from carillon.platforms.limits import Limits
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 _MEDIA_STATES: Mapping[object, MediaState] = {
     "ready": "ready",
@@ -77,7 +74,7 @@ class Fanvue:
     def receipt(self, body: Mapping[str, object]) -> Receipt:
         return receipt(body)
 
-    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         at = f"{_at(account)}/chats/lists"
         headers = _headers(account)
 
@@ -87,7 +84,7 @@ class Fanvue:
         yield from pages.whole(client, get(f"{at}/smart", headers), account.secret, "smart")
         yield from pages.paged(client, custom, account.secret, 50, lambda _: "custom")
 
-    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:
         """API reference, "Create multipart upload session": created, processing, ready, error."""
         request = get(f"{_at(account)}/media/{part(media_id)}", _headers(account))
         body = answers.read(client.get(request), account.secret)
@@ -98,7 +95,7 @@ class Fanvue:
         """API reference, "List mass messages": all that an account has sent, deleted ones if they are asked for."""
         return "all"
 
-    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
         """API reference, "List mass messages"; `size` is at most 50."""
 
         def page(walk: Walk) -> Request:
@@ -107,7 +104,7 @@ class Fanvue:
 
         return back_past(client, account.secret, since, page, _shown)
 
-    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+    def whole(self, client: Caller, account: Account, shown: Shown) -> Shown:  # noqa: ARG002
         """Its list shows all that there is."""
         return shown
 

@@ -5,12 +5,12 @@ Source: FrontRow tutorial, "Sending mass messages".
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from carillon.platforms import pages
 from carillon.platforms.contract import (
     Account,
     AudienceList,
+    Caller,
     Content,
     ListRef,
     MediaState,
@@ -22,9 +22,6 @@ from carillon.platforms.contract import (
 from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import bearer, get, list_ids, post, receipt
 from carillon.platforms.limits import Limits, Rate
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 
 class FrontRow:
@@ -56,7 +53,7 @@ class FrontRow:
     def receipt(self, body: Mapping[str, object]) -> Receipt:
         return receipt(body)
 
-    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         at = f"{account.url}/api/v1/chats/lists"
         headers = bearer(account.secret)
 
@@ -66,17 +63,17 @@ class FrontRow:
         yield from pages.whole(client, get(f"{at}/smart", headers), account.secret, "smart")
         yield from pages.paged(client, custom, account.secret, 20, lambda _: "custom")
 
-    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
 
     def shows(self, content: Content, age: timedelta) -> Shows:  # noqa: ARG002
         """No page of its documents has a call that lists or reads a mass message."""
         return "nothing"
 
-    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:  # noqa: ARG002
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:  # noqa: ARG002
         raise Unreadable("FrontRow shows nothing of what it was sent")
 
-    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+    def whole(self, client: Caller, account: Account, shown: Shown) -> Shown:  # noqa: ARG002
         return shown
 
 

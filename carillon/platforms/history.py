@@ -4,15 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from carillon.platforms import answers
-from carillon.platforms.contract import Request, Shown
+from carillon.platforms.contract import Caller, Request, Shown
 from carillon.platforms.errors import Unreadable
 from carillon.platforms.pages import items_of, says_more
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 _MOST_PAGES = 200
 
@@ -44,7 +40,7 @@ class Walk:
 
 
 def back_past(
-    client: "Client",
+    client: Caller,
     secret: str,
     since: datetime,
     request: Callable[[Walk], Request],

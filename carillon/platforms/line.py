@@ -14,6 +14,8 @@ import httpcore
 
 from carillon.platforms.attempt import Attempt
 
+_PIECE_BYTES = 64 * 1024
+
 IDLE_SECONDS = 2.0
 """A connection that rested longer may be half dead: it is closed, not used."""
 
@@ -52,7 +54,8 @@ class Line(httpcore.NetworkBackend):
 class Stream(httpcore.NetworkStream):
     """A connection that holds the request back until all of it is there, and then asks the attempt.
 
-    In one write no process can be frozen between head and body, to finish a request long after its lease.
+    In one write no process can be frozen between head and body, to finish a request long after its lease. Only what
+    `streams`, an upload, goes out piece by piece.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, line: Line) -> None:
@@ -62,6 +65,8 @@ class Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         self._held += buffer
+        if self._line.attempt.streams and len(self._held) >= _PIECE_BYTES:
+            self._let_go()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         self._let_go()
@@ -72,8 +77,9 @@ class Stream(httpcore.NetworkStream):
         if not request:
             return
         left = self._line.attempt.left()
-        if not request.startswith(b"CONNECT "):  # that one is for the proxy
-            self._line.attempt.begin()
+        attempt = self._line.attempt
+        if not request.startswith(b"CONNECT ") and not (attempt.streams and attempt.begun):  # that one is for the proxy
+            attempt.begin()
         with suppress(httpcore.WriteError):  # a server may answer and close before it has read everything
             self._inner.write(request, left)
 

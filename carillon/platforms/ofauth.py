@@ -6,13 +6,13 @@ Source: OFAuth guide, "Send Mass Messages", and the models of its SDKs (3.0.0).
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from carillon import clock
 from carillon.platforms import messages, pages
 from carillon.platforms.contract import (
     Account,
     AudienceList,
+    Caller,
     Content,
     MediaState,
     Receipt,
@@ -27,9 +27,6 @@ from carillon.platforms.history import Walk, back_past
 from carillon.platforms.limits import Limits
 from carillon.platforms.onlyfansapi import BUILT_IN_LISTS
 from carillon.platforms.wording import plain
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 _SAME_TIME = timedelta(minutes=1)
 
@@ -81,29 +78,29 @@ class OFAuth:
     def receipt(self, body: Mapping[str, object]) -> Receipt:
         return receipt(body)
 
-    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         def page(_: int, read: int) -> Request:
             return get(f"{account.url}/v2/access/users/lists?limit=100&offset={read}", _headers(account))
 
         return pages.paged(client, page, account.secret, 100, pages.by_id)
 
-    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
 
     def shows(self, content: Content, age: timedelta) -> Shows:  # noqa: ARG002
         """No page says how soon statistics show what was sent, and the queue may not be served at all."""
         return "some"
 
-    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
         """The queue, under the ids of the receipts, and the statistics, which may count by others."""
         return _joined(_queued(client, account, since), _sent(client, account, since))
 
-    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:  # noqa: ARG002
+    def whole(self, client: Caller, account: Account, shown: Shown) -> Shown:  # noqa: ARG002
         """A single message has its own id, and whether that is the one shown here is not documented."""
         return shown
 
 
-def _sent(client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+def _sent(client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
     """Guide, "List Sent Mass Messages". There is no offset: the SDKs go on by an earlier end."""
 
     def page(walk: Walk) -> Request:
@@ -121,7 +118,7 @@ def _until(walk: Walk) -> str:
     return f"&endDate={clock.rfc3339_seconds(oldest + timedelta(seconds=1))}"
 
 
-def _queued(client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+def _queued(client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
     """Pre-release reference, "List mass messages"; the guide and newer SDKs lack it, so it may not be served."""
     sent = _listed(client, account, since, "sent")
     unsent = (replace(shown, delivery="cancelled") for shown in _listed(client, account, since, "unsent"))
@@ -129,7 +126,7 @@ def _queued(client: "Client", account: Account, since: datetime) -> tuple[Shown,
     return tuple({shown.id: shown for shown in found}.values())
 
 
-def _listed(client: "Client", account: Account, since: datetime, kind: str) -> tuple[Shown, ...]:
+def _listed(client: Caller, account: Account, since: datetime, kind: str) -> tuple[Shown, ...]:
     def page(walk: Walk) -> Request:
         url = f"{account.url}/v2/access/mass-messages?limit=20&offset={walk.items}&type={kind}"
         return get(url, _headers(account))

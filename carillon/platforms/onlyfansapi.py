@@ -5,12 +5,12 @@ Source: OnlyFansAPI reference, "Send Mass Message".
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from carillon.platforms import answers, messages, pages
 from carillon.platforms.contract import (
     Account,
     AudienceList,
+    Caller,
     Content,
     MediaState,
     Receipt,
@@ -23,9 +23,6 @@ from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import bearer, dollars, get, list_ids, part, post, receipt
 from carillon.platforms.history import made_since
 from carillon.platforms.limits import Limits
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 # OnlyFans' own lists, as the reference and its webhook events name them.
 BUILT_IN_LISTS = frozenset({"fans", "recent", "following", "rebill_off", "rebill_on", "tagged", "friends", "muted"})
@@ -73,7 +70,7 @@ class OnlyFansAPI:
         data = body.get("data")
         return receipt(data if isinstance(data, Mapping) else body)
 
-    def lists(self, client: "Client", account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         """`view=queue`: only lists that mass messages may go to (reference, "List User Lists")."""
 
         def page(_: int, read: int) -> Request:
@@ -82,7 +79,7 @@ class OnlyFansAPI:
 
         return pages.paged(client, page, account.secret, 50, pages.by_id)
 
-    def media(self, client: "Client", account: Account, media_id: str) -> MediaState:  # noqa: ARG002
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:  # noqa: ARG002
         return "unknown"
 
     def shows(self, content: Content, age: timedelta) -> Shows:
@@ -92,7 +89,7 @@ class OnlyFansAPI:
         """
         return "all" if age <= _RECENTLY and not content.save_for_later else "some"
 
-    def shown(self, client: "Client", account: Account, since: datetime) -> tuple[Shown, ...]:
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
         """Reference, "List Mass Message Queue": no pages, and no texts. An answer from a cache may be too old."""
         body = answers.read(client.get(_get(account, "")), account.secret)
         items = pages.items_of(body, "mass messages")
@@ -102,7 +99,7 @@ class OnlyFansAPI:
             raise Unreadable("the queue of mass messages came from a cache")
         return made_since(since, {shown.id: shown for shown in map(messages.onlyfans, items)}.values())
 
-    def whole(self, client: "Client", account: Account, shown: Shown) -> Shown:
+    def whole(self, client: Caller, account: Account, shown: Shown) -> Shown:
         """Reference, "Get Mass Message": its content, without its recipients."""
         body = answers.read(client.get(_get(account, f"/{part(shown.id)}")), account.secret)
         found = messages.onlyfans(_told(body, "data", "queue") or _told(body, "data") or body)

@@ -1,15 +1,12 @@
 """Lists of lists, page by page, in whatever envelope a platform puts them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from carillon.platforms import answers
-from carillon.platforms.contract import AudienceList, Request
+from carillon.platforms.contract import AudienceList, Caller, Request
 from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import is_number, text_id, whole_number
-
-if TYPE_CHECKING:
-    from carillon.platforms.client import Client
 
 Kind = Literal["smart", "custom"]
 
@@ -27,14 +24,14 @@ _COUNTS = (
 )
 
 
-def whole(client: "Client", request: Request, secret: str, kind: Kind) -> Iterator[AudienceList]:
+def whole(client: Caller, request: Request, secret: str, kind: Kind) -> Iterator[AudienceList]:
     """The lists of a read that is not paged."""
     body = answers.read(client.get(request), secret)
     yield from _lists(items_of(body), lambda _: kind)
 
 
 def paged(
-    client: "Client",
+    client: Caller,
     request: Callable[[int, int], Request],
     secret: str,
     size: int,

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from carillon import clock
-from carillon.ledger.tables import alarms, notices
+from carillon.ledger.tables import alarms
+from carillon.ledger.tables_house import notices
 from carillon.monitoring.channels import open_channels
 from console.doctor.findings import Finding, counted, some_of
 from console.doctor.patient import Patient

@@ -24,7 +24,8 @@ from sqlalchemy import select
 
 from alarm_rows import add_alarm, add_alarms, let_pass, noted
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import alarms, notices
+from carillon.ledger.tables import alarms
+from carillon.ledger.tables_house import notices
 from carillon.monitoring.notify import Notifier, check_urls
 from running import until
 from standins import Reply, Seen, StandIn, Wire

@@ -19,7 +19,8 @@ from carillon.campaigns.load import load
 from carillon.ledger import alarms
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import newest
-from carillon.ledger.tables import beats, catalogues, installations
+from carillon.ledger.tables import beats, catalogues
+from carillon.ledger.tables_house import installations
 from console.doctor import examine as examination
 from console.doctor.findings import Finding, show
 from ledger_rows import add_broadcast, add_creator

@@ -24,7 +24,8 @@ from carillon import clock
 from carillon.ledger import schema
 from carillon.ledger.connect import Ledger, LedgerError
 from carillon.ledger.schema import migrate, newest, require_current, revision, waiting
-from carillon.ledger.tables import beats, broadcasts, installations
+from carillon.ledger.tables import beats, broadcasts
+from carillon.ledger.tables_house import installations
 from carillon.settings import Settings
 from console import opening
 from ledger_rows import add_broadcast, add_creator

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from alarm_rows import add_alarm, add_alarms, clear_alarm, let_pass, noted
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import installations
+from carillon.ledger.tables_house import installations
 from carillon.monitoring import notices
 from carillon.monitoring.notices import MOST_TRIES, Claim
 from ledger_rows import add_broadcast, add_creator

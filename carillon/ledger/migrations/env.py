@@ -2,7 +2,10 @@
 
 from alembic import context
 
-from carillon.ledger import tables
+from carillon.ledger import tables, tables_house, tables_media, tables_results
+
+for each in (tables, tables_house, tables_media, tables_results):
+    assert each.SQLModel.metadata is tables.SQLModel.metadata, "all tables stand in one catalogue"
 
 context.configure(
     connection=context.config.attributes["connection"],
