@@ -1,4 +1,4 @@
-"""FrontRow: a key for each creator, no account, no look-up, nothing can be recalled.
+"""FrontRow itself: what it takes, and how a broadcast is sent.
 
 Source: FrontRow tutorial, "Sending mass messages".
 """
@@ -6,7 +6,7 @@ Source: FrontRow tutorial, "Sending mass messages".
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from carillon.platforms import pages
+from carillon.platforms import pages, parts
 from carillon.platforms.contract import (
     Account,
     AudienceList,
@@ -21,13 +21,18 @@ from carillon.platforms.contract import (
 )
 from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import bearer, get, list_ids, post, receipt
+from carillon.platforms.frontrow.audience import FrontRowAudience
+from carillon.platforms.frontrow.library import FrontRowLibrary
+from carillon.platforms.frontrow.results import FrontRowResults
+from carillon.platforms.frontrow.webhooks import FrontRowWebhooks
 from carillon.platforms.limits import Limits, Rate
 
 
 class FrontRow:
     """Broadcasts: FrontRow tutorial, "Rate limits & best practices". Price: "Pay-to-view broadcasts".
 
-    The smart lists are those that "Discover available lists" calls the common ones.
+    The smart lists are those that "Discover available lists" calls the common ones. Rates: API reference; it has no
+    scheduler, and "once queued, a mass message cannot be recalled".
     """
 
     name = "frontrow"
@@ -39,6 +44,13 @@ class FrontRow:
         smart_lists=frozenset({"all_fans", "subscribers", "expired_subscribers", "top_spenders", "recent_tippers"}),
         takes_account=False,
     )
+    rates = parts.Rates(reads=60, writes=30, by="key")
+    audience: parts.Audience = FrontRowAudience()
+    library: parts.Library = FrontRowLibrary()
+    calendar: parts.Calendar | None = None
+    recall: parts.Recall | None = None
+    results: parts.Results = FrontRowResults()
+    webhooks: parts.Webhooks = FrontRowWebhooks()
 
     def request(self, account: Account, content: Content) -> Request:
         body = {
