@@ -68,6 +68,8 @@ class Account:
     url: str  # scheme and host alone, such as https://api.fanvue.com
     id: str | None
     secret: str = field(repr=False)
+    creator_id: int | None = None  # the ledger's id of it
+    generation: int = 0  # of its token; 0 of a key, which nobody renews
 
 
 @dataclass(frozen=True)

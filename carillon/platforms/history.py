@@ -8,7 +8,7 @@ from itertools import pairwise
 from carillon.platforms import answers
 from carillon.platforms.contract import Caller, Request, Shown
 from carillon.platforms.errors import Unreadable
-from carillon.platforms.pages import items_of, says_more
+from carillon.platforms.pages import items_of, more_to_come
 
 _MOST_PAGES = 200
 
@@ -22,6 +22,7 @@ class Walk:
     pages: int = 0
     items: int = 0  # repeated ones too, as an offset counts them
     found: dict[str, Shown] = field(default_factory=dict)
+    last: object = None  # the answer that was read last
 
     def take(self, page: Iterable[Shown]) -> bool:
         """Whether it brought anything new; a page may begin with what newer messages pushed onto it."""
@@ -60,13 +61,14 @@ def back_past(
             if walk.pages == 0 and error.status in not_served:
                 return ()
             raise
+        walk.last = body
         if _is_last(walk, body, [reader(item) for item in items_of(body, "mass messages")], since):
             return made_since(since, walk.found.values())
     raise Unreadable(f"the list of mass messages does not end after {_MOST_PAGES} pages")
 
 
 def _is_last(walk: Walk, body: object, page: list[Shown], since: datetime) -> bool:
-    fresh, more = walk.take(page), says_more(body)
+    fresh, more = walk.take(page), more_to_come(body)
     if more is False or (more is None and not page):
         return True
     if not fresh:

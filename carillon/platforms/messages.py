@@ -3,25 +3,35 @@
 import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import isfinite
 
+from carillon import clock
 from carillon.platforms.contract import Shown
 from carillon.platforms.errors import Unreadable
 from carillon.platforms.forms import receipt, whole_number
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII)
-_DOLLARS = re.compile(r"\$?(\d{1,7})(?:\.(\d\d?)0*)?", re.ASCII)
+_DOLLARS = re.compile(r"\$?(\d{1,10}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d\d?)0*)?", re.ASCII)
+_NOISE = Decimal("0.000001")  # in dollars: what a sum of binary fractions may be off
+_SURELY_AHEAD = timedelta(seconds=10)  # by more a platform's clock hardly differs from ours
 
 
 def onlyfans(item: object) -> Shown:
     """The same message behind OnlyFansAPI and OFAuth: prices in dollars, mostly as text. Raises Unreadable."""
     told = fields_of(item)
+    known = named(told)
     shown = replace(
-        named(told),
-        created_at=instant(told.get("createdAt")) or instant(told.get("date")),
+        known,
+        created_at=instant(told.get("createdAt")) or instant(told.get("date")) or instant(told.get("scheduledDate")),
         text=text_of(told, "text", "rawText"),
         media_count=_media_count(told),
-        price_cents=_cents_of_dollars(told),
+        price_cents=_price(told),
+        scheduled_at=_scheduled_at(told) if known.delivery == "accepted" else None,
+        can_unsend=flag(told, "canUnsend", "canUnsendQueue"),
+        unsend_seconds=_count(told, "unsendSeconds", "unsendSecondsQueue"),
+        purchases=whole_number(told.get("purchasedCount")),
     )
     return without_blanks(shown)
 
@@ -78,12 +88,45 @@ def text_of(told: Mapping[str, object], *keys: str) -> str | None:
     return next((text for text in there if isinstance(text, str)), "" if None in there else None)
 
 
-def _cents_of_dollars(told: Mapping[str, object]) -> int | None:
+def cents(value: object) -> int | None:
+    """Dollars as a number or text (`"$1,234.50"`) in exact cents; None for what is no sum of whole cents."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float):
+        value = _without_noise(value)
+    found = _DOLLARS.fullmatch(str(value).strip())
+    return int(found[1].replace(",", "")) * 100 + int((found[2] or "").ljust(2, "0")) if found else None
+
+
+def _without_noise(value: float) -> object:
+    """`344.77000000000004`, a sum of binary fractions, is 344.77."""
+    if not isfinite(value):
+        return value
+    exact = Decimal(str(value))
+    whole = round(exact, 2)
+    return f"{whole:f}" if abs(exact - whole) < _NOISE else value
+
+
+def flag(told: Mapping[str, object], *keys: str) -> bool | None:
+    return next((value for key in keys if isinstance(value := told.get(key), bool)), None)
+
+
+def _count(told: Mapping[str, object], *keys: str) -> int | None:
+    return next((count for key in keys if (count := whole_number(told.get(key))) is not None), None)
+
+
+def _scheduled_at(told: Mapping[str, object]) -> datetime | None:
+    """When it will go. Neither platform has a word for it: a time that is ahead, and nobody has it yet."""
+    at = instant(told.get("scheduledDate")) or instant(told.get("date")) or instant(told.get("createdAt"))
+    ahead = at is not None and at > clock.now() + _SURELY_AHEAD
+    return at if ahead and not whole_number(told.get("sentCount")) else None
+
+
+def _price(told: Mapping[str, object]) -> int | None:
     price = told.get("price")
     if price is None:
         return 0 if told.get("isFree") is True else None
-    found = _DOLLARS.fullmatch(str(price).strip())
-    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else None
+    return cents(price)
 
 
 def _media_count(told: Mapping[str, object]) -> int | None:

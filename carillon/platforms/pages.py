@@ -49,8 +49,8 @@ def paged(
         fresh = [found for found in _lists(items, kind) if found.id not in seen]
         yield from fresh
         seen.update(found.id for found in fresh)
-        read += len(items)
-        more = says_more(body)
+        read = next_offset(body, read + len(items))
+        more = more_to_come(body)
         if not fresh or not (len(items) >= size if more is None else more):
             return
     raise Unreadable(f"the lists do not end after {_MOST_PAGES} pages")
@@ -81,6 +81,28 @@ def says_more(body: object) -> bool | None:
     return None
 
 
+def more_to_come(body: object) -> bool | None:
+    """What the platform says of further pages, None if it says nothing."""
+    said = says_more(body)
+    if said is None and (told := [place for place in paginations(body) if "next_page" in place]):
+        return any(place["next_page"] for place in told)
+    return said
+
+
+def next_offset(body: object, counted: int) -> int:
+    """Where the next page begins: what the platform says, if that is no step back, else what was counted."""
+    said = (whole_number(place.get("nextOffset")) for place in _places(body))
+    return max(counted, next((offset for offset in said if offset is not None), counted))
+
+
+def created(body: Mapping[str, object]) -> AudienceList:
+    """The custom list that an answer to its creation shows, in whatever envelope. Raises Unreadable if it has no id."""
+    for place in (body, body.get("data"), body.get("list")):
+        if isinstance(place, Mapping) and (text_id(place.get("id")) or text_id(place.get("uuid"))):
+            return next(_lists([place], lambda _: "custom"))
+    raise Unreadable("the answer shows no list with an id")
+
+
 def _lists(items: list[object], kind: Callable[[str], Kind]) -> Iterator[AudienceList]:
     known = 0
     for item in items:
@@ -95,3 +117,15 @@ def _lists(items: list[object], kind: Callable[[str], Kind]) -> Iterator[Audienc
 
 def _count(item: Mapping[str, object]) -> int | None:
     return next((count for key in _COUNTS if (count := whole_number(item.get(key))) is not None), None)
+
+
+def _places(body: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(body, Mapping):
+        yield from (place for place in (body, body.get("data")) if isinstance(place, Mapping))
+
+
+def paginations(body: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(body, Mapping):
+        meta = body.get("_meta")
+        told = (body.get("_pagination"), meta.get("_pagination") if isinstance(meta, Mapping) else None)
+        yield from (place for place in told if isinstance(place, Mapping))

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from carillon.platforms.contract import Platform
-from carillon.platforms.fanvue import Fanvue
-from carillon.platforms.frontrow import FrontRow
-from carillon.platforms.ofauth import OFAuth
-from carillon.platforms.onlyfansapi import OnlyFansAPI
+from carillon.platforms.fanvue.adapter import Fanvue
+from carillon.platforms.frontrow.adapter import FrontRow
+from carillon.platforms.ofauth.adapter import OFAuth
+from carillon.platforms.onlyfansapi.adapter import OnlyFansAPI
 
 _ALL: tuple[Platform, ...] = (
     Fanvue(),

@@ -1,0 +1,1 @@
+"""OFAuth, whole: begin reading at `adapter.py`; each part of `parts.py` has a file of its own."""
