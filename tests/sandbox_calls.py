@@ -84,3 +84,7 @@ def send(sandbox: Sandbox, platform: str, body: object = None, timeout: float = 
 
 def look(sandbox: Sandbox, platform: str, path: str) -> Reply:
     return call(sandbox.urls[platform], "GET", path, headers_for(sandbox, platform))
+
+
+def write(sandbox: Sandbox, platform: str, method: str, path: str, body: object = None) -> Reply:
+    return call(sandbox.urls[platform], method, path, headers_for(sandbox, platform), body)

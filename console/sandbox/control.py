@@ -1,117 +1,101 @@
 """The extra port through which another process tells the sandbox what to do and asks what it took.
 
 POST /faults        {"platform": "fanvue", "kind": "throttled", "retry_after": 5}
-                    kinds and their details as in `faults.Fault`; also "on", "account", "text"
+                    kinds and their details as in `faults.Fault`; also "on", "account", "text" as in `faults`
 POST /connections   {"platform": "fanvue", "refuse": true}
-POST /limits        {"platform": "fanvue", "count": 3, "seconds": 8}
+POST /limits        {"platform": "fanvue", "count": 3, "seconds": 8}    broadcasts in any window
+POST /rates         {"platform": "fanvue", "minute": 60, "burst": 90, "writes": 30}    requests; minute null: no limit
+POST /appetite      {"opens": 1, "buys": 0.5, "tips": 0.1, "seconds": 2}    what fans do with later broadcasts
+POST /settings      {"unsend_seconds": 60, "part_size": 1048576, "processing_seconds": 0.5}    any of them
+POST /credits       {"balance": 900}    what is left of OnlyFansAPI's
+POST /oauth         {"seconds": 5, "denied": true, "key": "…", "expire": true, "end": true}    any of them: how long
+                    access tokens last, whether the creator says no, who says yes next, all access tokens end now,
+                    all refresh tokens too
+POST /webhooks      {"platform": "frontrow", "url": "http://…", "secret": "…"}; also "account", "events", "variant":
+                    "svix" or "oldest" of OFAuth, "legacy" of Fanvue; answers {"id": 1}
+POST /redeliveries  {"delivery": 1}    the same event once more, signed anew
+POST /links         {"platform": "ofauth", "account": "conn_demo", "linked": false}
+POST /withdrawals   {"message_id": "…"}    as if its creator had deleted it in the app
 POST /release       {}    answers what is held
-GET  /deliveries    a list, oldest first
-GET  /over-limit    a list of what the platforms' limit turned away
+GET  /deliveries    what went out to fans, oldest first
+GET  /scheduled     what the platforms' own schedulers took, whatever became of it
+GET  /over-limit    what the platforms' limit of broadcasts turned away
+GET  /rates         how many requests each account made, and how many came too soon
+GET  /uploads       every upload with its media ids, size and sha256
+GET  /sales         every purchase and tip by now, in cents
+GET  /oauth         every grant of tokens: issued, refused, or reused (a spent refresh token came again)
+GET  /webhooks      every attempt to deliver one, with its headers, body and the answer's status
+GET  /results       for every broadcast its views, purchases, revenue_cents and tips_cents by now
 """
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal
+from time import time
+from typing import TYPE_CHECKING
 
-from console.sandbox.faults import Fault, Kind
+from console.sandbox import orders
 from console.sandbox.reception import Outcome
-from console.sandbox.rules import Answer, Call, Refused, Strict, parsed
+from console.sandbox.rules import Answer, Call, Refused
 
 if TYPE_CHECKING:
     from console.sandbox.server import Sandbox
 
-Platform = Literal["fanvue", "frontrow", "ofauth", "onlyfansapi"]
-_KINDS: dict[str, Callable[..., Fault]] = {
-    "throttled": Fault.throttled,
-    "status": Fault.status,
-    "html": Fault.html,
-    "silent": Fault.silent,
-    "slow": Fault.slow,
-    "hold": Fault.hold,
-    "cut_body": Fault.cut_body,
-    "accept_and_drop": Fault.accept_and_drop,
-    "accept_and_fail": Fault.accept_and_fail,
+
+def _results(sandbox: "Sandbox") -> list[dict[str, object]]:
+    now = time()
+    return [
+        {
+            "platform": told.delivery.platform,
+            "account": told.delivery.account,
+            "message_id": told.delivery.message_id,
+            "recipients": len(told.delivery.recipients),
+            "views": told.views(now),
+            "purchases": len(told.purchases(now)),
+            "revenue_cents": told.revenue_cents(now),
+            "tips_cents": sum(sale.amount_cents for sale in told.told(now) if sale.kind == "tip"),
+        }
+        for told in sandbox.world.backstage.all_reactions()
+    ]
+
+
+_ORDERS: dict[str, Callable[["Sandbox", Call], object]] = {
+    "/faults": orders.fault,
+    "/connections": orders.connections,
+    "/limits": orders.limit,
+    "/rates": orders.rate,
+    "/appetite": orders.appetite,
+    "/settings": orders.settings,
+    "/credits": orders.credits_left,
+    "/oauth": orders.oauth,
+    "/webhooks": orders.webhook,
+    "/redeliveries": orders.redeliver,
+    "/links": orders.link,
+    "/withdrawals": orders.withdraw,
+    "/release": orders.release,
 }
-_WHERE = {"platform", "kind", "on", "account", "text"}
-
-
-class _Fault(Strict):
-    platform: Platform
-    kind: str
-    on: Kind = "send"
-    account: str | None = None
-    text: str | None = None
-    retry_after: float | str | None = None
-    as_date: bool = False
-    code: int = 500
-    seconds: float = 0
-    hidden: float = 0
-
-
-class _Connections(Strict):
-    platform: Platform
-    refuse: bool
-
-
-class _Limit(Strict):
-    platform: Platform
-    count: int
-    seconds: float
-
-
-class _Nothing(Strict):
-    pass
-
-
-def _fault(sandbox: "Sandbox", call: Call) -> None:
-    told = parsed(_Fault, call.body)
-    details = told.model_dump(exclude_unset=True, exclude=_WHERE)
-    try:
-        fault = _KINDS[told.kind](**details)
-    except (KeyError, TypeError, ValueError):
-        raise Refused(f"no fault {told.kind} with {details}; kinds: {', '.join(_KINDS)}") from None
-    sandbox.faults.add(told.platform, fault, on=told.on, account=told.account, text=told.text)
-
-
-def _connections(sandbox: "Sandbox", call: Call) -> None:
-    told = parsed(_Connections, call.body)
-    sandbox.refuse_connections(told.platform, told.refuse)
-
-
-def _limit(sandbox: "Sandbox", call: Call) -> None:
-    told = parsed(_Limit, call.body)
-    sandbox.limit(told.platform, told.count, told.seconds)
-
-
-def _release(sandbox: "Sandbox", call: Call) -> None:
-    parsed(_Nothing, call.body)
-    sandbox.release_held()
-
-
-def _deliveries(sandbox: "Sandbox", _: Call) -> list[dict[str, object]]:
-    return [asdict(delivery) for delivery in sandbox.deliveries()]
-
-
-def _over_limit(sandbox: "Sandbox", _: Call) -> list[dict[str, object]]:
-    return [asdict(excess) for excess in sandbox.over_limit]
-
-
-_ROUTES: dict[tuple[str, str], Callable[["Sandbox", Call], object]] = {
-    ("POST", "/faults"): _fault,
-    ("POST", "/connections"): _connections,
-    ("POST", "/limits"): _limit,
-    ("POST", "/release"): _release,
-    ("GET", "/deliveries"): _deliveries,
-    ("GET", "/over-limit"): _over_limit,
+_QUESTIONS: dict[str, Callable[["Sandbox"], object]] = {
+    "/deliveries": lambda sandbox: [asdict(one) for one in sandbox.deliveries()],
+    "/scheduled": lambda sandbox: [asdict(one) for one in sandbox.scheduled()],
+    "/over-limit": lambda sandbox: [asdict(one) for one in sandbox.over_limit],
+    "/rates": lambda sandbox: sandbox.rates.asked(),
+    "/uploads": lambda sandbox: sandbox.uploads(),
+    "/sales": lambda sandbox: [asdict(one) for one in sandbox.sales()],
+    "/oauth": lambda sandbox: sandbox.oauth.chains.log,
+    "/webhooks": lambda sandbox: [asdict(one) for one in sandbox.hooks.log()],
+    "/results": _results,
 }
 
 
 def receive(sandbox: "Sandbox", call: Call) -> Outcome:
-    route = _ROUTES.get((call.method, call.path))
-    if route is None:
-        known = ", ".join(" ".join(one) for one in _ROUTES)
-        return Outcome(Answer(404, {"error": f"no {call.method} {call.path}; there is {known}"}))
     try:
-        return Outcome(Answer(200, route(sandbox, call)))
+        with sandbox.world.backstage.clock.lock:
+            if call.method == "POST" and call.path in _ORDERS:
+                return Outcome(Answer(200, _ORDERS[call.path](sandbox, call)))
+            if call.method == "GET" and call.path in _QUESTIONS:
+                return Outcome(Answer(200, _QUESTIONS[call.path](sandbox)))
     except Refused as no:
         return Outcome(Answer(400, {"error": no.words}))
+    except KeyError as no:
+        return Outcome(Answer(404, {"error": str(no.args[0])}))
+    known = ", ".join([f"POST {path}" for path in _ORDERS] + [f"GET {path}" for path in _QUESTIONS])
+    return Outcome(Answer(404, {"error": f"no {call.method} {call.path}; there is {known}"}))

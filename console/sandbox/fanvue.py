@@ -1,18 +1,19 @@
 """Fanvue's rules: its tutorial "Sending Mass Messages", and its reference for what that leaves open.
 
-With `/creators/{uuid}` before the path it is a creator that the key manages. Its own scheduler is not
-imitated: `scheduledAt` is refused like any unknown field. What was sent is listed newest first, which no page says.
+With `/creators/{uuid}` before the path it is a creator that the key manages. What was sent is listed newest first,
+which no page says.
 """
 
+import json
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID, uuid5
 
-from pydantic import Field
+from pydantic import AliasChoices, AwareDatetime, Field
 
-from console.sandbox.lists import FanList
+from console.sandbox import fanvue_audience, fanvue_media, fanvue_results, schedule
+from console.sandbox.fanvue_shapes import instant, page, second
 from console.sandbox.records import Delivery
 from console.sandbox.rules import (
     Answer,
@@ -23,6 +24,8 @@ from console.sandbox.rules import (
     Read,
     Refused,
     Rules,
+    Write,
+    future,
     parsed,
     require,
     require_lists,
@@ -33,8 +36,8 @@ from console.sandbox.world import Account, World
 VERSION = "2025-06-26"
 _MESSAGES = UUID("c0ffee00-0000-4000-8000-0000000000ff")
 _PREFIX = r"(?:/creators/(?P<creator>[^/]+))?"
-
-Row = TypeVar("Row")
+_TIME = frozenset({"scheduledAt", "scheduled_at"})
+_Scheduled = Annotated[AwareDatetime | None, Field(validation_alias=AliasChoices(*_TIME))]
 
 
 class _Lists(Camel):
@@ -51,21 +54,23 @@ class _MassMessage(Camel):
     text: Annotated[str, Field(min_length=1, max_length=5_000)] = ""
     media_uuids: Ids = ()
     price: Annotated[int, Field(ge=200)] | None = None
+    scheduled_at: _Scheduled = None
 
 
 def enter(world: World, call: Call, found: re.Match[str]) -> Account:
     version = call.headers.get("x-fanvue-api-version")
     if version != VERSION:
         raise Refused(f"X-Fanvue-API-Version must be {VERSION}, not {version}", 400, "version")
-    if not world.knows("fanvue", call.bearer()):
+    key = world.behind(call.bearer())
+    if not world.knows("fanvue", key):
         raise Refused("Unauthorized", 401)
-    account = world.find("fanvue", call.bearer(), found["creator"])
+    account = world.find("fanvue", key, found["creator"])
     if account is None:
         raise Refused("Creator not found or not assigned to you", 404)
     return account
 
 
-def order(account: Account, body: bytes) -> Order:
+def order(account: Account, body: bytes, consumed: Sequence[str] = ()) -> Order:
     wanted = parsed(_MassMessage, body)
     include, exclude = wanted.included_lists, wanted.excluded_lists
     require(bool(include.ids()), "At least one list must be provided", "includedLists")
@@ -76,15 +81,15 @@ def order(account: Account, body: bytes) -> Order:
     for lists in (include, exclude):
         require_lists(account, "smart", lists.smart_list_uuids)
         require_lists(account, "custom", lists.custom_list_uuids)
-    require_media(account, wanted.media_uuids)
-    return Order(tuple(fan.id for fan in account.audience(include.ids(), exclude.ids())))
+    require_media(account, wanted.media_uuids, consumed)
+    at = future(wanted.scheduled_at, "scheduledAt")
+    return Order(lambda: tuple(fan.id for fan in account.audience(include.ids(), exclude.ids())), at=at)
 
 
-def receipt(delivery: Delivery) -> Answer:
-    at = datetime.fromtimestamp(delivery.arrived_at, UTC).isoformat(timespec="milliseconds")
-    count = len(delivery.recipients)
-    body = {"id": delivery.message_id, "recipientCount": count, "createdAt": at.replace("+00:00", "Z")}
-    return Answer(201, body)
+def receipt(_: Account, delivery: Delivery, fans: int) -> Answer:
+    """Of a scheduled one `createdAt` is null (a public client of Fanvue), and the count is today's."""
+    at = None if delivery.waits else instant(delivery.arrived_at)
+    return Answer(201, {"id": delivery.message_id, "recipientCount": fans, "createdAt": at})
 
 
 def refuse(no: Refused) -> Answer:
@@ -99,82 +104,72 @@ def refuse(no: Refused) -> Answer:
     return Answer(status, body, no.headers)
 
 
-def _smart(account: Account, _: Call, __: re.Match[str]) -> object:
-    smart = (kept for kept in account.lists.values() if kept.kind == "smart")
-    return [{"uuid": kept.id, "name": kept.name, "count": len(kept.members)} for kept in smart]
-
-
-def _custom(account: Account, call: Call, _: re.Match[str]) -> object:
-    rows = [
-        {
-            "uuid": kept.id,
-            "name": kept.name,
-            "membersCount": len(kept.members),
-            "createdAt": "2026-01-05T09:00:00.000Z",
-        }
-        for kept in account.lists.values()
-        if kept.kind == "custom" and call.query.get("search", "").lower() in kept.name.lower()
-    ]
-    return _page(call, rows)
-
-
-def _members(account: Account, call: Call, found: re.Match[str]) -> object:
-    kept: FanList | None = account.lists.get(found["list"])
-    if kept is None or kept.kind != found["kind"]:
-        raise Refused("List not found", 404)
-    rows = [
-        {"uuid": fan.id, "displayName": fan.name, "handle": fan.handle, "isCreator": False}
-        for fan in account.audience([kept.id])
-    ]
-    return _page(call, rows)
-
-
-def _media(account: Account, _: Call, found: re.Match[str]) -> object:
-    if found["media"] not in account.media:
-        raise Refused("Media not found", 404)
-    return {"uuid": found["media"], "status": account.media[found["media"]]}
-
-
 def _sent(account: Account, call: Call, _: re.Match[str]) -> object:
     wanted = call.query.get("includeDeleted", "false")
     require(wanted in ("true", "false"), "includeDeleted must be true or false", "includeDeleted")
     kept = [delivery for delivery in account.newest_first() if wanted == "true" or not delivery.withdrawn]
-    return _page(call, kept, _shown)
+    return page(call, kept, lambda delivery: _shown(delivery, account, call.arrived_at))
 
 
-def _shown(delivery: Delivery) -> dict[str, object]:
-    at = datetime.fromtimestamp(int(delivery.arrived_at), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def _shown(delivery: Delivery, account: Account, now: float) -> dict[str, object]:
+    told = account.backstage.reactions(delivery)
     return {
         "uuid": delivery.message_id,
         "text": delivery.body.get("text"),
         "mediaUuids": delivery.body.get("mediaUuids", []),
         "price": delivery.body.get("price"),
-        "status": "UNSENT" if delivery.withdrawn else "SENT",
-        "createdAt": at,
-        "scheduledAt": None,
-        "publishedAt": at,
+        "status": _status(delivery),
+        "createdAt": second(delivery.arrived_at),
+        "scheduledAt": second(delivery.scheduled_at) if delivery.scheduled_at else None,
+        "publishedAt": None if delivery.waits or delivery.failed else second(delivery.goes_at),
         "recipientCount": len(delivery.recipients),
-        "viewCount": 0,
-        "purchaseCount": 0,
-        "totalRevenue": 0,
+        "viewCount": told.views(now),
+        "purchaseCount": len(told.purchases(now)),
+        "totalRevenue": told.revenue_cents(now),
     }
 
 
-def _page(call: Call, rows: list[Row], shown: Callable[[Row], object] = lambda row: row) -> object:
-    page, size = call.whole("page", 1, 1), call.whole("size", 15, 1, 50)
-    part = [shown(row) for row in rows[(page - 1) * size : page * size]]
-    return {"data": part, "pagination": {"page": page, "size": len(part), "hasMore": page * size < len(rows)}}
+def _status(delivery: Delivery) -> str:
+    if delivery.withdrawn:
+        return "UNSENT"
+    if delivery.failed:
+        return "FAILED"
+    return "SCHEDULED" if delivery.waits else "SENT"
+
+
+def _change(account: Account, call: Call, found: re.Match[str]) -> object:
+    """What is left out keeps its value; null and what has nothing in it clears it. Judged as if it were new."""
+    delivery = schedule.waiting(account, found["message"])
+    named, told = schedule.told(call)
+    kept = {name: value for name, value in delivery.body.items() if name not in named | _TIME}
+    body = kept | {name: value for name, value in told.items() if value not in (None, "")}
+    made = order(account, json.dumps(body).encode(), delivery.uploads)
+    schedule.change(account, delivery, made, body)
+    return Answer(204)
+
+
+def _delete(account: Account, _: Call, found: re.Match[str]) -> object:
+    """Of a creator's message: unsends it. That it cancels a scheduled one too is said nowhere, and done here."""
+    delivery = schedule.known(account, found["message"])
+    schedule.require_unsendable(account, delivery)
+    schedule.withdraw(delivery)
+    return Answer(204)
 
 
 RULES = Rules(
     name="fanvue",
     send=re.compile(_PREFIX + "/chats/mass-messages"),
     reads=(
-        Read(re.compile(_PREFIX + "/chats/lists/smart"), _smart),
-        Read(re.compile(_PREFIX + "/chats/lists/custom"), _custom),
-        Read(re.compile(_PREFIX + "/chats/lists/(?P<kind>smart|custom)/(?P<list>[^/]+)"), _members),
+        *fanvue_audience.reads(_PREFIX),
+        *fanvue_media.reads(_PREFIX),
+        *fanvue_results.reads(_PREFIX),
         Read(re.compile(_PREFIX + "/chats/mass-messages"), _sent),
-        Read(re.compile(_PREFIX + "/media/(?P<media>[^/]+)"), _media),
+    ),
+    writes=(
+        *fanvue_audience.writes(),
+        *fanvue_media.writes(_PREFIX),
+        Write("PATCH", re.compile(_PREFIX + "/chats/mass-messages/(?P<message>[^/]+)"), _change),
+        Write("DELETE", re.compile(_PREFIX + "/chats/mass-messages/(?P<message>[^/]+)"), _delete),
     ),
     enter=enter,
     order=order,

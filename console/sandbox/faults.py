@@ -1,5 +1,7 @@
 """A script of faults, told ahead and used up in order, each by the first call that it fits.
 
+`on` is "send", "read", "write" (all other calls that change something) or "token" (Fanvue's token endpoint).
+
 Nothing is taken under `throttled`, `status`, `html` and `silent`. Under `slow`, `hold`, `cut_body`,
 `accept_and_drop` and `accept_and_fail` a broadcast is judged and taken as usual: the fans get it, whatever the client
 hears. With `hidden` the platform's own lists show it only after so many seconds.
@@ -18,7 +20,7 @@ from typing import Literal
 from console.sandbox.records import Delivery
 
 Manner = Literal["refuse", "html", "silent", "slow", "hold", "cut_body", "accept_and_drop", "accept_and_fail"]
-Kind = Literal["send", "read"]
+Kind = Literal["send", "read", "write", "token"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ class Faults:
         account: str | None = None,
         text: str | None = None,
     ) -> None:
-        """For the next broadcast, or look; if given, of this account and with this in its body."""
+        """For the next call of this kind; if given, of this account and with this in its body.
+
+        But for broadcasts, `METHOD /path` and a line break count as the body's beginning.
+        """
         with self._lock:
             self._planned.setdefault(platform, []).append(_Planned(fault, on, account, text))
 

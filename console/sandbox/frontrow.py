@@ -63,13 +63,12 @@ def order(account: Account, body: bytes) -> Order:
         require_lists(account, ref.type, [ref.id])
     require_media(account, wanted.media)
     fans = account.audience((ref.id for ref in wanted.include_lists), (ref.id for ref in wanted.exclude_lists))
-    return Order(tuple(fan.id for fan in fans))
+    return Order(lambda: tuple(fan.id for fan in fans))
 
 
-def receipt(delivery: Delivery) -> Answer:
+def receipt(_: Account, delivery: Delivery, fans: int) -> Answer:
     at = datetime.fromtimestamp(int(delivery.arrived_at), UTC).isoformat().replace("+00:00", "Z")
-    count = len(delivery.recipients)
-    return Answer(202, {"id": delivery.message_id, "recipientCount": count, "queuedAt": at})
+    return Answer(202, {"id": delivery.message_id, "recipientCount": fans, "queuedAt": at})
 
 
 def refuse(no: Refused) -> Answer:
@@ -98,6 +97,20 @@ def _members(account: Account, call: Call, found: re.Match[str]) -> object:
     return _page(call, rows)
 
 
+def _me(account: Account, _: Call, __: re.Match[str]) -> object:
+    """API Reference, `GET /me`."""
+    by = [fan.standing for fan in account.fans]
+    return {
+        "id": account.id,
+        "name": "Demo",
+        "handle": "demo",
+        "isAiCreator": False,
+        "isVerified": True,
+        "stats": {"subscribers": by.count("subscriber"), "followers": by.count("follower"), "posts": 0},
+        "createdAt": "2026-01-05T09:00:00Z",
+    }
+
+
 def _page(call: Call, rows: list[dict[str, object]]) -> object:
     """The end is a page that is not full: the tutorial shows no other sign."""
     page, size = call.whole("page", 1, 1), call.whole("size", 20, 1, 100)
@@ -108,6 +121,7 @@ RULES = Rules(
     name="frontrow",
     send=re.compile(_CHATS + "/mass-messages"),
     reads=(
+        Read(re.compile("/api/v1/me"), _me),
         Read(re.compile(_CHATS + "/lists/smart"), _smart),
         Read(re.compile(_CHATS + "/lists/custom"), _custom),
         Read(re.compile(_CHATS + "/lists/custom/(?P<list>[^/]+)/members"), _members),

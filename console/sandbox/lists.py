@@ -1,7 +1,7 @@
 """The lists that each platform keeps: its smart ones by their documented words, and a few custom ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from console.sandbox.fans import Fan, segment
@@ -65,6 +65,24 @@ class FanList:
     id: str
     name: str
     members: tuple[str, ...]
+
+
+def make(lists: dict[str, FanList], list_id: str, name: str) -> FanList:
+    lists[list_id] = FanList("custom", list_id, name, ())
+    return lists[list_id]
+
+
+def add(lists: dict[str, FanList], list_id: str, fans: Sequence[str]) -> list[str]:
+    """Those that were not on it yet."""
+    kept = lists[list_id]
+    new = list(dict.fromkeys(fan for fan in fans if fan not in kept.members))
+    lists[list_id] = replace(kept, members=kept.members + tuple(new))
+    return new
+
+
+def next_number(lists: Mapping[str, FanList]) -> str:
+    """OnlyFans numbers the lists that a creator makes."""
+    return str(max(int(list_id) for list_id in lists if list_id.isdecimal()) + 1)
 
 
 def of(platform: str, fans: Sequence[Fan]) -> dict[str, FanList]:

@@ -1,19 +1,21 @@
 """OFAuth's rules: its guide "Send Mass Messages", and its client's types for what that leaves open.
 
-Its own scheduler is not imitated: `scheduledDate` is refused like any unknown field. Nor is the list of its queue,
-which its guide does not know: what was sent shows in the statistics, with all fields that guide and types name.
+The list of the queue, which its guide does not know, is served as an older client has it.
 """
 
+import json
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from time import time
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic import AwareDatetime, Field
 
-from console.sandbox.hypertext import of_markdown
-from console.sandbox.onlyfans import date, queue_entry, require_price, sent, user_list
+from console.sandbox import ofauth_audience, ofauth_results, ofauth_uploads, schedule
+from console.sandbox.ofauth_results import html_of, media_count, page
+from console.sandbox.onlyfans import in_queue, queue_entry, require_price, second, sent
 from console.sandbox.records import Delivery
 from console.sandbox.rules import (
     Answer,
@@ -24,6 +26,8 @@ from console.sandbox.rules import (
     Refused,
     Rules,
     Text,
+    Write,
+    future,
     parsed,
     require,
     require_fans,
@@ -33,6 +37,7 @@ from console.sandbox.rules import (
 from console.sandbox.world import Account, World
 
 _ACCESS = "/v2/access"
+_TARGETS = ("userIds", "userLists", "excludeUserLists", "subscribedAfterDate")
 _ERRORS = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "RESOURCE_NOT_FOUND"}
 
 Whole = Annotated[int, Field(gt=0)]
@@ -56,6 +61,7 @@ class _MassMessage(Camel):
     user_lists: MixedIds = ()
     exclude_user_lists: MixedIds = ()
     subscribed_after_date: AwareDatetime | None = None
+    scheduled_date: AwareDatetime | None = None
     is_markdown: bool = True
     is_forwarded_message: bool = False
     release_forms: _ReleaseForms | None = None
@@ -69,12 +75,12 @@ def enter(world: World, call: Call, _: re.Match[str]) -> Account:
     if connection is None:
         raise Refused("x-connection-id is missing", 401, "SESSION_NOT_PROVIDED")
     account = world.find("ofauth", key, connection)
-    if account is None:
+    if account is None or not account.linked:
         raise Refused("The session is gone: link the account again", 401, "SESSION_EXPIRED")
     return account
 
 
-def order(account: Account, body: bytes) -> Order:
+def order(account: Account, body: bytes, consumed: Sequence[str] = ()) -> Order:
     wanted = parsed(_MassMessage, body)
     media, users = _texts(wanted.media_items), _texts(wanted.user_ids)
     include, exclude = _texts(wanted.user_lists), _texts(wanted.exclude_user_lists)
@@ -84,11 +90,15 @@ def order(account: Account, body: bytes) -> Order:
     require(wanted.preview_media_count <= len(media), "more previews than media", "previewMediaCount")
     require_price(wanted.price, bool(media), "mediaItems")
     require_lists(account, None, include + exclude)
-    require_media(account, [item for item in media if not _is_url(item)])
+    require_media(account, [item for item in media if not _is_url(item)], consumed)
     require_fans(account, users)
-    fans = account.audience(include if include or users else ["fans"], exclude, users)
-    recipients = tuple(fan.id for fan in fans if since is None or fan.joined > since)
-    return Order(recipients, uploads=tuple(item for item in media if item.startswith("upload:")))
+
+    def who() -> tuple[str, ...]:
+        fans = account.audience(include if include or users else ["fans"], exclude, users)
+        return tuple(fan.id for fan in fans if since is None or fan.joined > since)
+
+    uploads = tuple(item for item in media if item.startswith("upload:"))
+    return Order(who, uploads, future(wanted.scheduled_date, "scheduledDate"))
 
 
 def _texts(ids: tuple[int | str, ...]) -> list[str]:
@@ -100,8 +110,9 @@ def _is_url(item: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-def receipt(delivery: Delivery) -> Answer:
-    return Answer(201, queue_entry(delivery, len(delivery.recipients)))
+def receipt(account: Account, delivery: Delivery, fans: int) -> Answer:
+    entry = queue_entry(account, delivery, fans)
+    return Answer(201, entry | ({"scheduledDate": entry["date"]} if delivery.waits else {}))
 
 
 def refuse(no: Refused) -> Answer:
@@ -112,67 +123,89 @@ def refuse(no: Refused) -> Answer:
     return Answer(status, {"error": no.words, "type": kind, "requestId": f"req_{uuid4().hex}"}, no.headers)
 
 
-def _lists(account: Account, call: Call, _: re.Match[str]) -> object:
-    asked = call.query.get("query", "").lower()
-    found = (kept for kept in account.lists.values() if asked in kept.name.lower())
-    return _page(call, [user_list(kept, int(kept.id) if kept.id.isdecimal() else kept.id) for kept in found])
+def _queue(account: Account, call: Call, _: re.Match[str]) -> object:
+    """ "List mass messages" of the documentation's next edition; not in the newest client."""
+    kind = call.query.get("type")
+    require(kind in (None, "sent", "unsent", "scheduled"), "type must be sent, unsent or scheduled", "type")
+    kept = sorted(account.newest_first(), key=lambda one: one.goes_at, reverse=True)
+    rows = [_queued(account, one) for one in kept if kind in (None, _kind(one)) and not (one.waits and one.withdrawn)]
+    return page(call, rows, most=20)
 
 
-def _members(account: Account, call: Call, found: re.Match[str]) -> object:
-    if found["list"] not in account.lists:
-        raise Refused("List not found", 404)
-    fans = account.audience([found["list"]])
-    return _page(call, [{"id": int(fan.id), "username": fan.handle, "name": fan.name} for fan in fans])
+def _kind(delivery: Delivery) -> str:
+    if delivery.withdrawn:
+        return "unsent"
+    return "scheduled" if delivery.waits else "sent"
 
 
-def _vault(account: Account, call: Call, _: re.Match[str]) -> object:
-    rows: list[dict[str, object]] = [
-        {"id": int(media), "type": "photo", "isReady": state == "ready", "hasError": state == "error"}
-        for media, state in account.media.items()
-        if media.isdecimal()
-    ]
-    return _page(call, rows)
+def _queued(account: Account, delivery: Delivery) -> dict[str, object]:
+    return sent(account, delivery, html_of(delivery)) | {
+        "textCropped": html_of(delivery)[:50],
+        "hasError": delivery.failed,
+        "mediaCount": media_count(delivery),
+    }
 
 
-def _sent(account: Account, call: Call, _: re.Match[str]) -> object:
-    """There is no offset: further pages end before the last one (its client's types)."""
-    begin, end = _instant(call, "startDate"), _instant(call, "endDate")
-    limit = call.whole("limit", 10, 1, 100)
-    kept = [
-        taken
-        for taken in account.newest_first()
-        if (begin is None or int(taken.arrived_at) >= begin) and (end is None or int(taken.arrived_at) < end)
-    ]
-    return {"list": [_shown(taken) for taken in kept[:limit]], "hasMore": len(kept) > limit}
+def _one(account: Account, _: Call, found: re.Match[str]) -> object:
+    """No time, recipients or price of a scheduled one: its client's type has none."""
+    delivery = account.message(found["message"])
+    if delivery is None or (delivery.waits and delivery.withdrawn):
+        raise Refused("Message not found", 404)
+    left = schedule.unsend_seconds(account, delivery, time())
+    return {
+        "id": int(delivery.message_id),
+        "text": html_of(delivery),
+        "fromUser": {"id": 1, "name": "Demo"},
+        "media": [],
+        "previews": [],
+        "isMediaReady": True,
+        "mediaCount": media_count(delivery),
+        "isFree": not delivery.body.get("price"),
+        "queueId": int(delivery.message_id),
+        "isFromQueue": True,
+        "canUnsendQueue": not delivery.withdrawn and left > 0,
+        "unsendSecondsQueue": left,
+        "createdAt": second(delivery.arrived_at),
+    }
 
 
-def _instant(call: Call, name: str) -> float | None:
-    try:
-        return datetime.fromisoformat(call.query[name]).timestamp() if name in call.query else None
-    except ValueError:
-        raise Refused(f"{name} must be a date and time in ISO 8601", about=name) from None
+def _change(account: Account, call: Call, found: re.Match[str]) -> object:
+    """All is as this body says, but those whom it goes to, if it names nobody (the guide's sample does not).
+
+    Whether what is left out keeps its value is not documented; its time does.
+    """
+    delivery = schedule.waiting(account, found["message"])
+    named, told = schedule.told(call)
+    kept = {} if named & set(_TARGETS) else delivery.body
+    body = {name: kept[name] for name in _TARGETS if name in kept} | told
+    schedule.change(account, delivery, order(account, json.dumps(body).encode(), delivery.uploads), body)
+    return queue_entry(account, delivery, -1)
 
 
-def _shown(taken: Delivery) -> dict[str, object]:
-    text, media = str(taken.body.get("text", "")), taken.body.get("mediaItems", [])
-    said = text if taken.body.get("isMarkdown") is False else of_markdown(text)
-    count = len(media) if isinstance(media, list) else 0
-    return sent(taken, said) | {"createdAt": date(taken), "mediaCount": count, "purchasedCount": 0, "totalAmount": 0}
+def _delete(account: Account, _: Call, found: re.Match[str]) -> object:
+    delivery = schedule.known(account, found["message"])
+    schedule.require_unsendable(account, delivery)
+    schedule.withdraw(delivery)
+    return {"success": True, "queue": in_queue(account, delivery) | _queued(account, delivery)}
 
 
-def _page(call: Call, rows: list[dict[str, object]]) -> object:
-    limit, offset = call.whole("limit", 10, 1, 100), call.whole("offset", 0, 0)
-    return {"list": rows[offset : offset + limit], "hasMore": offset + limit < len(rows)}
-
+_MESSAGE = re.compile(_ACCESS + "/mass-messages/(?P<message>[0-9]+)")
 
 RULES = Rules(
     name="ofauth",
     send=re.compile(_ACCESS + "/mass-messages"),
     reads=(
-        Read(re.compile(_ACCESS + "/users/lists"), _lists),
-        Read(re.compile(_ACCESS + "/users/lists/(?P<list>[^/]+)/users"), _members),
-        Read(re.compile(_ACCESS + "/vault/media"), _vault),
-        Read(re.compile(_ACCESS + "/analytics/mass-messages/sent"), _sent),
+        *ofauth_audience.READS,
+        *ofauth_uploads.READS,
+        *ofauth_results.READS,
+        Read(re.compile(_ACCESS + "/mass-messages"), _queue),
+        Read(_MESSAGE, _one),
+    ),
+    writes=(
+        *ofauth_audience.WRITES,
+        *ofauth_uploads.WRITES,
+        Write("PUT", _MESSAGE, _change),
+        Write("DELETE", _MESSAGE, _delete),
     ),
     enter=enter,
     order=order,

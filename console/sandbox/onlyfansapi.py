@@ -1,16 +1,18 @@
-"""OnlyFansAPI's rules: its specification of "Send Mass Message", its other pages for what that leaves open.
+"""OnlyFansAPI's rules: its specification of "Send Mass Message", its other pages for what that leaves open."""
 
-Its own scheduler is not imitated: `scheduledDate` is refused like any unknown field.
-"""
-
+import json
 import re
-from itertools import takewhile
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from console.sandbox import onlyfansapi_audience, onlyfansapi_results, onlyfansapi_uploads, schedule
 from console.sandbox.hypertext import of_plain
-from console.sandbox.onlyfans import queue_entry, require_price, sent, user_list
+from console.sandbox.onlyfans import in_queue, queue_entry, require_price, sent
+from console.sandbox.onlyfansapi_results import media_of
+from console.sandbox.onlyfansapi_shapes import ACCOUNT, enveloped, headers
 from console.sandbox.records import Delivery
 from console.sandbox.rules import (
     Answer,
@@ -22,6 +24,8 @@ from console.sandbox.rules import (
     Refused,
     Rules,
     Text,
+    Write,
+    future,
     parsed,
     require,
     require_fans,
@@ -30,7 +34,6 @@ from console.sandbox.rules import (
 )
 from console.sandbox.world import Account, World
 
-_ACCOUNT = "/api/(?P<account>[^/]+)"
 _TOTAL_NOT_COUNTED_YET = -1  # what the specification's sample answers
 _RECENTLY = 3_600  # seconds that a sent one stays in the queue; its pages give no number
 _ERRORS = {404: "NOT_FOUND", 429: "ONLYFANS_COM_RATE_LIMIT_ERROR"}
@@ -52,6 +55,21 @@ class _MassMessage(Camel):
     rf_partner: Text | Ids = ()
     rf_guest: Text | Ids = ()
     save_for_later: bool = False
+    scheduled_date: AwareDatetime | None = None
+
+
+class _Change(Camel):
+    """Exclusions and tags cannot be said (its specification of the update)."""
+
+    text: Text
+    user_lists: Ids = ()
+    user_ids: Ids = ()
+    locked_text: bool = False
+    price: float = 0
+    media_files: Ids = ()
+    previews: Ids = ()
+    giphy_id: Text = ""
+    scheduled_date: AwareDatetime | None = None
 
 
 def enter(world: World, call: Call, found: re.Match[str]) -> Account:
@@ -60,42 +78,36 @@ def enter(world: World, call: Call, found: re.Match[str]) -> Account:
     account = world.find("onlyfansapi", call.bearer(), found["account"])
     if account is None:
         raise Refused("No such account", 404, "account_not_found")
+    if not account.linked:
+        raise Refused("The session has ended: connect the account again", 401, "ONLYFANS_SESSION_EXPIRED")
+    account.backstage.spend(account.key, 1, first=True)
     return account
 
 
-def order(account: Account, body: bytes) -> Order:
+def order(account: Account, body: bytes, consumed: Sequence[str] = ()) -> Order:
     wanted = parsed(_MassMessage, body)
     require(bool(wanted.user_lists or wanted.user_ids), "no recipients", "userLists")
     require_price(wanted.price, bool(wanted.media_files), "mediaFiles")
     require_lists(account, None, wanted.user_lists + wanted.excluded_lists)
-    require_media(account, wanted.media_files)
-    require_media(account, [one for one in wanted.previews if isinstance(one, str)])
+    require_media(account, wanted.media_files, consumed)
+    require_media(account, [one for one in wanted.previews if isinstance(one, str)], consumed)
     indexes = [one for one in wanted.previews if isinstance(one, int)]
     require(all(one < len(wanted.media_files) for one in indexes), "no such media file", "previews")
     require_fans(account, wanted.user_ids)
-    fans = account.audience(wanted.user_lists, wanted.excluded_lists, wanted.user_ids)
+    scheduled = wanted.scheduled_date
+    require(not (scheduled and wanted.save_for_later), "not with saveForLater", "scheduledDate")
+    require(not scheduled or scheduled.utcoffset() == timedelta(0), "must be in UTC", "scheduledDate")
+
+    def who() -> tuple[str, ...]:
+        fans = account.audience(wanted.user_lists, wanted.excluded_lists, wanted.user_ids)
+        return () if wanted.save_for_later else tuple(fan.id for fan in fans)
+
     uploads = tuple(media for media in wanted.media_files if media.startswith("ofapi_media_"))
-    return Order(() if wanted.save_for_later else tuple(fan.id for fan in fans), uploads)
+    return Order(who, uploads, future(scheduled, "scheduledDate"))
 
 
-def receipt(delivery: Delivery) -> Answer:
-    return Answer(200, _enveloped(queue_entry(delivery, _TOTAL_NOT_COUNTED_YET)))
-
-
-def _enveloped(data: object) -> dict[str, object]:
-    return {
-        "data": data,
-        "_meta": {
-            "_credits": {"used": 1, "balance": 967, "note": "Always"},
-            "_cache": {"is_cached": False, "note": "Cache disabled for this endpoint"},
-            "_rate_limits": {
-                "limit_minute": 1_000,
-                "limit_day": 50_000,
-                "remaining_minute": 998,
-                "remaining_day": 49_992,
-            },
-        },
-    }
+def receipt(account: Account, delivery: Delivery, _: int) -> Answer:
+    return Answer(200, enveloped(account, queue_entry(account, delivery, _TOTAL_NOT_COUNTED_YET)))
 
 
 def refuse(no: Refused) -> Answer:
@@ -104,68 +116,86 @@ def refuse(no: Refused) -> Answer:
     if no.status == 0:
         body = {"error": "VALIDATION_ERROR", "message": no.words, "errors": {no.about: [no.words]}}
     elif status == 401:
-        body = {"error": no.words}
+        body = {"error": no.about or no.words, "message": no.words}
+    elif no.about == "too_late":
+        body = {"error": "ONLYFANS_COM_ERROR", "message": no.words, "onlyfans_response": {"status": status}}
     elif no.about == "account_not_found":
         body = {"error": no.about, "message": no.words}
     return Answer(status, body, no.headers)
 
 
-def _lists(account: Account, call: Call, _: re.Match[str]) -> object:
-    rows = [user_list(kept, kept.id) for kept in account.lists.values()]
-    limit, offset = call.whole("limit", 10, 10, 50), call.whole("offset", 0, 0)
-    return _enveloped(rows[offset : offset + limit])
-
-
-def _members(account: Account, call: Call, found: re.Match[str]) -> object:
-    if found["list"] not in account.lists:
-        raise Refused("No such list", 404)
-    rows = [{"id": int(fan.id), "username": fan.handle, "name": fan.name} for fan in account.audience([found["list"]])]
-    limit, offset = call.whole("limit", 10, 10, 50), call.whole("offset", 0, 0)
-    more = offset + limit < len(rows)
-    part = {"list": rows[offset : offset + limit], "hasMore": more}
-    return _enveloped(part | {"nextOffset": offset + limit if more else None})
-
-
 def _queue(account: Account, call: Call, _: re.Match[str]) -> object:
-    """Pending and recently sent ones, without texts and without pages (List Mass Message Queue)."""
-    recent = takewhile(lambda taken: call.arrived_at - taken.arrived_at < _RECENTLY, account.newest_first())
-    rows = [queue_entry(taken, len(taken.recipients)) for taken in recent if not taken.body.get("saveForLater")]
-    return _enveloped([row | {"isDone": True, "pending": 0} for row in rows])
+    """Pending, scheduled and recently sent ones, without texts and without pages (List Mass Message Queue)."""
+    recent = [
+        taken
+        for taken in sorted(account.newest_first(), key=lambda one: one.goes_at, reverse=True)
+        if call.arrived_at - taken.goes_at < _RECENTLY
+        and not taken.body.get("saveForLater")
+        and not (taken.waits and taken.withdrawn)
+    ]
+    return enveloped(account, [in_queue(account, taken) for taken in recent])
 
 
 def _message(account: Account, _: Call, found: re.Match[str]) -> object:
     """Its content without its recipients (Get Mass Message)."""
-    taken = next((one for one in account.taken if one.message_id == found["message"]), None)
-    if taken is None:
+    taken = account.message(found["message"])
+    if taken is None or (taken.waits and taken.withdrawn):
         raise Refused("No such message", 404)
-    text, media = str(taken.body["text"]), taken.body.get("mediaFiles", [])
-    kinds = {"photo": len(media)} if isinstance(media, list) and media else None
-    more: dict[str, object] = {"textCropped": text[:50], "mediaTypes": kinds, "hasError": False, "releaseForms": []}
-    return _enveloped({"success": True, "queue": sent(taken, of_plain(text)) | more})
+    return enveloped(account, _single(account, taken))
 
 
-def _upload_status(account: Account, _: Call, found: re.Match[str]) -> object:
-    """Not wrapped in `data` (Upload Media)."""
-    state = account.media.get(found["media"])
-    if state is None:
-        raise Refused("No such upload", 404)
-    words = {"ready": "completed", "processing": "processing", "error": "failed"}
-    return {"status": words[state], "prefixed_id": found["media"]}
+def _single(account: Account, taken: Delivery) -> dict[str, object]:
+    text, media = str(taken.body["text"]), media_of(taken)
+    kinds = {"photo": len(media)} if media else None
+    more: dict[str, object] = {
+        "textCropped": text[:50],
+        "mediaTypes": kinds,
+        "hasError": taken.failed,
+        "releaseForms": [],
+    }
+    return {"success": True, "queue": sent(account, taken, of_plain(text)) | more}
 
+
+def _change(account: Account, call: Call, found: re.Match[str]) -> object:
+    """All is as this body says, so that exclusions are gone (not documented), but its time if that is left out."""
+    delivery = schedule.waiting(account, found["message"])
+    _, told = schedule.told(call)
+    body = json.dumps(told).encode()
+    shape = parsed(_Change, body)
+    require(set(shape.previews) <= set(shape.media_files), "previews must be among mediaFiles", "previews")
+    schedule.change(account, delivery, order(account, body, delivery.uploads), told)
+    return enveloped(account, queue_entry(account, delivery, _TOTAL_NOT_COUNTED_YET))
+
+
+def _delete(account: Account, _: Call, found: re.Match[str]) -> object:
+    delivery = schedule.known(account, found["message"])
+    schedule.require_unsendable(account, delivery)
+    schedule.withdraw(delivery)
+    return enveloped(account, _single(account, delivery))
+
+
+_MESSAGE = re.compile(ACCOUNT + "/mass-messaging/(?P<message>[0-9]+)")
 
 RULES = Rules(
     name="onlyfansapi",
-    send=re.compile(_ACCOUNT + "/mass-messaging"),
+    send=re.compile(ACCOUNT + "/mass-messaging"),
     reads=(
-        Read(re.compile(_ACCOUNT + "/user-lists"), _lists),
-        Read(re.compile(_ACCOUNT + "/user-lists/(?P<list>[^/]+)/users"), _members),
-        Read(re.compile(_ACCOUNT + "/mass-messaging"), _queue),
-        Read(re.compile(_ACCOUNT + "/mass-messaging/(?P<message>[0-9]+)"), _message),
-        Read(re.compile(_ACCOUNT + "/media/uploads/(?P<media>ofapi_media_[^/]+)/status"), _upload_status),
+        *onlyfansapi_audience.READS,
+        *onlyfansapi_uploads.READS,
+        *onlyfansapi_results.READS,
+        Read(re.compile(ACCOUNT + "/mass-messaging"), _queue),
+        Read(_MESSAGE, _message),
+    ),
+    writes=(
+        *onlyfansapi_audience.WRITES,
+        *onlyfansapi_uploads.WRITES,
+        Write("PUT", _MESSAGE, _change),
+        Write("DELETE", _MESSAGE, _delete),
     ),
     enter=enter,
     order=order,
     new_id=str,
     receipt=receipt,
     refuse=refuse,
+    headers=headers,
 )

@@ -1,13 +1,15 @@
-"""What happens to one call at a platform: route, key, fault, rules, limit, record."""
+"""What happens to one call at a platform: route, key, request rate, fault, rules, limit, record."""
 
-import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from http.client import responses
 
-from console.sandbox.faults import Fault, Faults
-from console.sandbox.records import Delivery, Excess, Records
-from console.sandbox.rules import Answer, Call, Order, Refused, Rules
+from console.sandbox import schedule
+from console.sandbox.faults import Fault, Faults, Kind
+from console.sandbox.rates import Rates
+from console.sandbox.records import Delivery
+from console.sandbox.rules import Answer, Call, Read, Refused, Rules, Write, require_json
 from console.sandbox.world import Account, World
 
 
@@ -26,67 +28,81 @@ class Reception:
 
     rules: Rules
     world: World
-    records: Records
     faults: Faults
+    rates: Rates
 
     def receive(self, call: Call) -> Outcome:
-        try:
-            if call.method == "POST" and (found := self.rules.send.fullmatch(call.path)):
-                return self._send(call, found)
-            return self._read(call)
-        except Refused as no:
-            return Outcome(self.rules.refuse(no))
+        with self.world.backstage.clock.lock:
+            self.world.backstage.clock.run(call.arrived_at)
+            try:
+                return self._judged(call)
+            except Refused as no:
+                return Outcome(self.rules.refuse(no))
 
-    def _read(self, call: Call) -> Outcome:
-        for read in self.rules.reads:
-            if call.method == "GET" and (found := read.path.fullmatch(call.path)):
-                account = self.rules.enter(self.world, call, found)
-                fault = self.faults.take(self.rules.name, "read", account.id, b"")
-                return _instead(fault) or Outcome(Answer(200, read.answer(account, call, found)), fault)
+    def _judged(self, call: Call) -> Outcome:
+        if call.method == "POST" and (found := self.rules.send.fullmatch(call.path)):
+            account = self.rules.enter(self.world, call, found)
+            return self._counted(account, call, lambda: self._send(account, call))
+        route, found = self._route(call)
+        account = (route.enter or self.rules.enter)(self.world, call, found)
+        if route.enter:
+            return self._act(route, account, call, found)
+        return self._counted(account, call, lambda: self._act(route, account, call, found))
+
+    def _route(self, call: Call) -> tuple[Read | Write, re.Match[str]]:
+        known: list[Read | Write] = [*self.rules.reads, *self.rules.writes]
+        for route in known:
+            method = route.method if isinstance(route, Write) else "GET"
+            if call.method == method and (found := route.path.fullmatch(call.path)):
+                return route, found
         raise Refused(f"No route {call.method} {call.path}", 404, "ROUTE_NOT_FOUND")
 
-    def _send(self, call: Call, found: re.Match[str]) -> Outcome:
-        account = self.rules.enter(self.world, call, found)
-        fault = self.faults.take(self.rules.name, "send", account.id, call.body)
-        if replaced := _instead(fault):
+    def _counted(self, account: Account, call: Call, act: Callable[[], Outcome]) -> Outcome:
+        """With what the platform says in the headers of every reply."""
+        headers = dict(self.rates.spend(account, call))
+        try:
+            outcome = act()
+        except Refused as no:
+            outcome = Outcome(self.rules.refuse(no))
+        if outcome.answer.status < 400:
+            headers |= self.rules.headers(account)
+        return replace(outcome, answer=replace(outcome.answer, headers=headers | dict(outcome.answer.headers)))
+
+    def _act(self, route: Read | Write, account: Account, call: Call, found: re.Match[str]) -> Outcome:
+        kind: Kind = "read" if isinstance(route, Read) else "write"
+        told = f"{call.method} {call.path}\n".encode() + call.body
+        fault = self.faults.take(self.rules.name, kind, account.id, told)
+        if replaced := instead(fault):
             return replaced
-        if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Refused("Content-Type must be application/json", about="body")
+        answer = route.answer(account, call, found)
+        shaped = answer if isinstance(answer, Answer) else Answer(200, answer)
+        return Outcome(self._failed(fault) or shaped, fault)
+
+    def _send(self, account: Account, call: Call) -> Outcome:
+        fault = self.faults.take(self.rules.name, "send", account.id, call.body)
+        if replaced := instead(fault):
+            return replaced
+        require_json(call)
         order = self.rules.order(account, call.body)
-        delivery = self._deliver(account, call, order, hidden=fault.hidden if fault else 0)
+        delivery = schedule.take(self.rules, account, call, order, hidden=fault.hidden if fault else 0)
+        fans = len(order.who() if delivery.waits else delivery.recipients)
+        return Outcome(self._failed(fault) or self.rules.receipt(account, delivery, fans), fault, delivery)
+
+    def _failed(self, fault: Fault | None) -> Answer | None:
         if fault and fault.manner == "accept_and_fail":
-            return Outcome(self.rules.refuse(_failure(fault)), fault, delivery)
-        return Outcome(self.rules.receipt(delivery), fault, delivery)
-
-    def _deliver(self, account: Account, call: Call, order: Order, hidden: float) -> Delivery:
-        number = self.records.admit(self.rules.name, account.id, call.arrived_at)
-        if isinstance(number, Excess):
-            raise Refused("Too many broadcasts", 429, headers={"Retry-After": str(number.retry_after)})
-        for upload in order.uploads:
-            account.media.pop(upload, None)
-        delivery = Delivery(
-            platform=self.rules.name,
-            account=account.id,
-            message_id=self.rules.new_id(number),
-            recipients=order.recipients,
-            body=json.loads(call.body),
-            arrived_at=call.arrived_at,
-            hidden=hidden,
-        )
-        self.records.keep(delivery)
-        account.taken.append(delivery)
-        return delivery
+            return self.rules.refuse(failure(fault))
+        return None
 
 
-def _instead(fault: Fault | None) -> Outcome | None:
+def instead(fault: Fault | None) -> Outcome | None:
     """The outcome of a fault that comes in place of the platform's own judgement."""
     if fault is None or fault.manner not in ("refuse", "html", "silent"):
         return None
     if fault.manner == "refuse":
-        raise _failure(fault)
+        raise failure(fault)
     page = b"<!doctype html><title>Gateway</title><h1>A page where JSON was expected</h1>"
     return Outcome(Answer(fault.code, page), fault)
 
 
-def _failure(fault: Fault) -> Refused:
+def failure(fault: Fault) -> Refused:
     return Refused(responses.get(fault.code, "Refused"), fault.code, headers=fault.headers())

@@ -17,12 +17,22 @@ class Delivery:
     platform: str
     account: str
     message_id: str
-    recipients: tuple[str, ...]  # fan ids after exclusions
+    recipients: tuple[str, ...]  # fan ids after exclusions; of a scheduled one known when it goes out
     body: Mapping[str, object]
     arrived_at: float
     answered_at: float | None = None
     withdrawn: bool = False
     hidden: float = 0  # seconds after its arrival until the platform's lists show it
+    withdrawn_at: float | None = None
+    scheduled_at: float | None = None
+    waits: bool = False  # in the platform's own scheduler
+    failed: bool = False  # it was its time, and the platform's limit stood in the way
+    uploads: tuple[str, ...] = ()  # single-use references that it consumed
+
+    @property
+    def goes_at(self) -> float:
+        """When the fans get it."""
+        return self.arrived_at if self.scheduled_at is None else self.scheduled_at
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,11 @@ class Records:
                 self._excess.append(Excess(platform, account, arrived_at, max(1, ceil(wait))))
                 return self._excess[-1]
             self._arrivals[platform, account].append(arrived_at)
+        return self.number()
+
+    def number(self) -> int:
+        """A serial number that nothing else has."""
+        with self._lock:
             self._serial += 1
             return self._serial
 
@@ -73,15 +88,21 @@ class Records:
             self._deliveries.append(delivery)
 
     def deliveries(self) -> list[Delivery]:
+        """What went out to fans."""
         with self._lock:
-            return [replace(delivery) for delivery in self._deliveries]
+            return [replace(one) for one in self._deliveries if not (one.waits or one.failed)]
+
+    def scheduled(self) -> list[Delivery]:
+        """What the platforms' own schedulers took, whatever became of it."""
+        with self._lock:
+            return [replace(one) for one in self._deliveries if one.scheduled_at is not None]
 
     def withdraw(self, message_id: str) -> None:
         """Raises KeyError."""
         with self._lock:
             for delivery in self._deliveries:
                 if delivery.message_id == message_id:
-                    delivery.withdrawn = True
+                    delivery.withdrawn, delivery.withdrawn_at = True, time.time()
                     return
         raise KeyError(f"no message {message_id}")
 

@@ -7,6 +7,7 @@ mistake in one of the two shows.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,10 +60,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a JSON value, or HTML as bytes."""
+    """What goes back: a JSON value, bytes as `Content-Type` says (else HTML), or nothing at all with a 204."""
 
     status: int
-    body: object
+    body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,18 +80,40 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of the sandbox
 
 @dataclass(frozen=True)
 class Order:
-    """A broadcast that may be taken. `uploads` are media ids that work only once."""
+    """A broadcast that may be taken: who gets it when it goes out, which media ids work only once.
 
-    recipients: tuple[str, ...]
+    `at` (seconds since 1970) is when the platform's own scheduler is to send it.
+    """
+
+    who: Callable[[], tuple[str, ...]]
     uploads: tuple[str, ...] = ()
+    at: float | None = None
+
+
+Enter = Callable[[World, Call, re.Match[str]], Account]
+Act = Callable[[Account, Call, re.Match[str]], object]
 
 
 @dataclass(frozen=True)
 class Read:
-    """A GET: where, and what it answers."""
+    """A GET: where, and what it answers (an `Answer` where that is not a plain 200).
+
+    `enter` replaces that of the rules; without it the platform's request rate counts the call.
+    """
 
     path: re.Pattern[str]
-    answer: Callable[[Account, Call, re.Match[str]], object]
+    answer: Act
+    enter: Enter | None = None
+
+
+@dataclass(frozen=True)
+class Write:
+    """Any other method but the POST that sends a broadcast."""
+
+    method: str
+    path: re.Pattern[str]
+    answer: Act
+    enter: Enter | None = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +123,13 @@ class Rules:
     name: str
     send: re.Pattern[str]  # the path that takes a POST
     reads: Sequence[Read]
-    enter: Callable[[World, Call, re.Match[str]], Account]  # whose account it is; raises Refused
+    enter: Enter  # whose account it is; raises Refused
     order: Callable[[Account, bytes], Order]  # raises Refused
     new_id: Callable[[int], str]
-    receipt: Callable[[Delivery], Answer]
+    receipt: Callable[[Account, Delivery, int], Answer]  # the number of fans that it reaches by now
     refuse: Callable[[Refused], Answer]
+    writes: Sequence[Write] = ()
+    headers: Callable[[Account], Mapping[str, str]] = lambda _: {}  # of every reply that is no refusal
 
 
 def parsed(model: type[Body], body: bytes) -> Body:
@@ -114,6 +139,11 @@ def parsed(model: type[Body], body: bytes) -> Body:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Refused(f"{where}: {first['msg']}" if where else first["msg"], about=where or "body") from None
+
+
+def require_json(call: Call) -> None:
+    found = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    require(found == "application/json", "Content-Type must be application/json", "body")
 
 
 def require_lists(account: Account, kind: str | None, ids: Sequence[str]) -> None:
@@ -128,10 +158,19 @@ def require_fans(account: Account, ids: Sequence[str]) -> None:
     require(not strangers, f"Users not found: {sorted(strangers)}", "userIds")
 
 
-def require_media(account: Account, ids: Sequence[str]) -> None:
+def require_media(account: Account, ids: Sequence[str], consumed: Sequence[str] = ()) -> None:
+    """`consumed`: single-use ids that the message which is being changed has used up itself."""
     for media_id in ids:
-        if account.media.get(media_id) != "ready":
+        if media_id not in consumed and account.media.get(media_id) != "ready":
             raise Refused(f"Media {media_id} is {account.media.get(media_id, 'not found')}", about="media")
+
+
+def future(at: datetime | None, about: str) -> float | None:
+    """Seconds since 1970. No platform says what it does with a past instant: all refuse it here."""
+    if at is None:
+        return None
+    require(at > datetime.now(UTC), f"{about} must be in the future", about)
+    return at.timestamp()
 
 
 def require(condition: bool, words: str, about: str) -> None:

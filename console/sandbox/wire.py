@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -81,12 +82,14 @@ class Connection(BaseHTTPRequestHandler):
         self._write(outcome.answer, cut)
 
     def _write(self, answer: Answer, cut: bool) -> None:
-        page = isinstance(answer.body, bytes)
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        headers = {"Content-Type": "text/html" if isinstance(answer.body, bytes) else "application/json"}
+        if answer.status == HTTPStatus.NO_CONTENT:
+            body, headers = b"", {}
+        else:
+            headers["Content-Length"] = str(len(body))
         self.send_response(answer.status)
-        self.send_header("Content-Type", "text/html" if page else "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in answer.headers.items():
+        for name, value in (headers | dict(answer.headers)).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if cut else body)

@@ -21,8 +21,11 @@ from functools import cached_property
 from time import time
 
 from console.sandbox import lists
+from console.sandbox.backstage import Backstage
 from console.sandbox.fans import Fan, made_up, user_id, uuid_id, whole_id
 from console.sandbox.records import Delivery
+from console.sandbox.sales import Sale
+from console.sandbox.uploads import Upload
 
 KEYS = {
     "fanvue": "fv_demo_token",
@@ -64,27 +67,58 @@ _MEDIA = {
 class Account:
     """One creator on one platform. Fans and lists are made up when first asked for."""
 
-    def __init__(self, platform: str, account_id: str, key: str, seed: int) -> None:
+    def __init__(self, platform: str, account_id: str, key: str, backstage: Backstage) -> None:
         self.platform = platform
         self.id = account_id
         self.key = key
+        self.backstage = backstage
+        self.siblings: list[Account] = []  # all that its key opens, itself included
+        self.linked = True  # False: the platform has lost its login to OnlyFans
         self.media: dict[str, str] = dict(_MEDIA[platform])  # id: ready, processing or error
+        self.uploads: dict[str, Upload] = {}  # by upload id
         self.taken: list[Delivery] = []  # oldest first, whatever the client heard of it
-        self._seed = f"{seed}/{platform}/{account_id}"
+        self._seed = f"{backstage.seed}/{platform}/{account_id}"
 
     @cached_property
     def fans(self) -> tuple[Fan, ...]:
         return made_up(self._seed, _FAN_IDS[self.platform])
+
+    def fan(self, fan_id: str) -> Fan:
+        return next(fan for fan in self.fans if fan.id == fan_id)
 
     @cached_property
     def lists(self) -> dict[str, lists.FanList]:
         """By id."""
         return lists.of(self.platform, self.fans)
 
+    def process(self, upload: Upload) -> None:
+        """What was uploaded is ready after a moment."""
+        self.media.update(dict.fromkeys(upload.media, "processing"))
+        clock, seconds = self.backstage.clock, self.backstage.processing_seconds
+        clock.at(time() + seconds, lambda: self._ready(upload))
+
+    def _ready(self, upload: Upload) -> None:
+        self.media.update(dict.fromkeys(upload.media, "ready"))
+        if upload.later:
+            self.backstage.hooks.uploaded(self.id, upload.id)
+
+    def sales(self, now: float) -> list[Sale]:
+        """What its fans bought and tipped, oldest first."""
+        mine = (sale for sale in self.backstage.sales(now) if (sale.platform, sale.account) == (self.platform, self.id))
+        return sorted(mine, key=lambda sale: sale.at)
+
     def newest_first(self) -> list[Delivery]:
-        """What its lists show by now."""
+        """What its lists show by now, also what waits in the platform's scheduler."""
         shown = (one for one in self.taken if not one.hidden or one.arrived_at + one.hidden <= time())
         return sorted(shown, key=lambda delivery: delivery.arrived_at, reverse=True)
+
+    def sent_first(self) -> list[Delivery]:
+        """What went out to fans, the latest first."""
+        sent = (one for one in self.newest_first() if not (one.waits or one.failed))
+        return sorted(sent, key=lambda delivery: delivery.goes_at, reverse=True)
+
+    def message(self, message_id: str) -> Delivery | None:
+        return next((one for one in self.newest_first() if one.message_id == message_id), None)
 
     def audience(
         self, include: Iterable[str], exclude: Iterable[str] = (), users: Iterable[str] = ()
@@ -100,9 +134,10 @@ class World:
 
     def __init__(self, keys: Mapping[str, str] | None = None, seed: int = 1) -> None:
         self.keys = KEYS | dict(keys or {})
-        self._seed = seed
+        self.backstage = Backstage(seed)
         self._accounts: dict[tuple[str, str, str | None], Account] = {}
-        self._keys: set[tuple[str, str]] = set()
+        self._keys: dict[tuple[str, str], list[Account]] = {}
+        self._lent: dict[str, tuple[str, float]] = {}
         for platform, (first, second) in ACCOUNTS.items():
             self.add(platform, first)
             self.add(platform, second, self.keys[platform] + ("_two" if platform == "frontrow" else ""))
@@ -110,14 +145,31 @@ class World:
     def add(self, platform: str, account_id: str, key: str | None = None) -> Account:
         """The first account of a Fanvue key is its own; later ones are creators that it manages."""
         key = key or self.keys[platform]
-        account = Account(platform, account_id, key, self._seed)
+        account = Account(platform, account_id, key, self.backstage)
         own = platform == "frontrow" or (platform == "fanvue" and not self.knows(platform, key))
-        self._keys.add((platform, key))
+        account.siblings = self._keys.setdefault((platform, key), [])
+        account.siblings.append(account)
         self._accounts[platform, key, None if own else account_id] = account
         return account
 
+    def lend(self, token: str, key: str, until: float) -> None:
+        """Until then `token` opens what `key` opens; an instant in the past takes that back."""
+        self._lent[token] = (key, until)
+
+    def behind(self, shown: str) -> str:
+        """The key that a bearer token stands for: a token that was lent, or itself; "" if it has run out."""
+        key, until = self._lent.get(shown, (shown, None))
+        return key if until is None or time() < until else ""
+
     def knows(self, platform: str, key: str) -> bool:
         return (platform, key) in self._keys
+
+    def first(self, platform: str, key: str) -> Account:
+        """Of the accounts of a key that is known."""
+        return self._keys[platform, key][0]
+
+    def all(self) -> list[Account]:
+        return list(self._accounts.values())
 
     def find(self, platform: str, key: str, account_id: str | None = None) -> Account | None:
         return self._accounts.get((platform, key, account_id))

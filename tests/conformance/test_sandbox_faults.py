@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console.sandbox import Fault, Sandbox
-from sandbox_calls import PATHS, PLATFORMS, SIMPLE, Reply, call, headers_for, look, send
+from sandbox_calls import PATHS, PLATFORMS, SIMPLE, Reply, call, headers_for, look, send, write
 
 
 @pytest.fixture
@@ -246,6 +246,37 @@ def test_the_control_port_takes_orders_and_shows_deliveries(sandbox: Sandbox) ->
     assert excess["account"] == sandbox.accounts["fanvue"]
 
 
+def test_other_writes_fail_too_and_a_path_can_be_picked(sandbox: Sandbox) -> None:
+    send(sandbox, "ofauth")
+    path = f"{PATHS['ofauth']}/{sandbox.deliveries()[0].message_id}"
+    sandbox.faults.add("ofauth", Fault.status(503), on="write", text="POST /v2/access/users/lists\n")
+    sandbox.faults.add("ofauth", Fault.accept_and_drop(), on="write", text="DELETE ")
+    sandbox.faults.add("ofauth", Fault.status(404), on="read", text=f"GET {path}\n")
+    with pytest.raises(http.client.RemoteDisconnected):
+        write(sandbox, "ofauth", "DELETE", path)
+    assert sandbox.deliveries()[0].withdrawn
+    statuses = [write(sandbox, "ofauth", "POST", "/v2/access/users/lists", {"name": "New"}).status for _ in "12"]
+    assert statuses == [503, 201]
+    assert [look(sandbox, "ofauth", where).status for where in (PATHS["ofauth"], path, path)] == [200, 404, 200]
+
+
+def test_the_control_port_sets_what_fans_do_and_what_the_platforms_allow(sandbox: Sandbox) -> None:
+    control = sandbox.control_url
+    assert tell(control, "/appetite", {"opens": 1, "buys": 0, "tips": 0, "seconds": 0.01}).status == 200
+    assert tell(control, "/settings", {"unsend_seconds": 0, "part_size": 1_000}).status == 200
+    for path, wrong in (("/appetite", {"opens": 2}), ("/settings", {"part_size": 0}), ("/credits", {})):
+        assert tell(control, path, wrong).status == 400
+    send(sandbox, "fanvue")
+    message_id = sandbox.deliveries()[0].message_id
+    assert until(
+        lambda: call(control, "GET", "/results", {}).rows()[0]["views"] == len(sandbox.deliveries()[0].recipients)
+    )
+    assert write(sandbox, "fanvue", "DELETE", f"{PATHS['fanvue']}/{message_id}").status == 400
+    assert tell(control, "/withdrawals", {"message_id": message_id}).status == 200
+    assert tell(control, "/withdrawals", {"message_id": "nobody's"}).status == 404
+    assert sandbox.deliveries()[0].withdrawn
+
+
 def test_the_control_port_closes_ports_and_lets_go(sandbox: Sandbox) -> None:
     control = sandbox.control_url
     assert tell(control, "/connections", {"platform": "ofauth", "refuse": True}).status == 200
@@ -289,13 +320,15 @@ def test_serve_prints_what_another_shell_needs_and_ends_on_sigterm() -> None:
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert running.stdout is not None
-    lines = [running.stdout.readline().strip() for _ in range(9)]
+    lines = [running.stdout.readline().strip() for _ in range(12)]
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
     headers = {"Authorization": f"Bearer {settings['DEMO_FRONTROW_KEY']}", "Content-Type": "application/json"}
     url = settings["CARILLON_FRONTROW_URL"]
     assert call(url, "POST", PATHS["frontrow"], headers, SIMPLE["frontrow"]).status == 202
     control = lines[-1].split()[-1]
     assert len(call(control, "GET", "/deliveries", {}).rows()) == 1
+    assert settings["CARILLON_FANVUE_AUTH_URL"].startswith("http://127.0.0.1:")
+    assert {"CARILLON_FANVUE_CLIENT_ID", "CARILLON_FANVUE_CLIENT_SECRET"} <= set(settings)
     os.kill(running.pid, signal.SIGTERM)
     out, err = running.communicate(timeout=10)
     assert (running.returncode, out, err) == (0, "", "")

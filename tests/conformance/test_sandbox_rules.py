@@ -18,6 +18,7 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         for platform in PLATFORMS:
             running.limit(platform, 1_000, 1)
+            running.rate(platform, None)
         yield running
 
 
@@ -194,7 +195,13 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("fanvue", {"mediaUuids": []}),
     ("fanvue", {"mediaUuids": [MEDIA[:-1] + "9"]}),
     ("fanvue", {"mediaUuids": [MEDIA[:-1] + "c"]}),
-    ("fanvue", {"scheduledAt": "2099-01-01T00:00:00Z"}),
+    ("fanvue", {"scheduledAt": "2020-01-01T00:00:00Z"}),
+    ("fanvue", {"scheduledAt": "2099-01-01T00:00:00"}),
+    ("fanvue", {"scheduledAt": "tomorrow"}),
+    ("fanvue", {"scheduledDate": "2099-01-01T00:00:00Z"}),
+    ("frontrow", {"scheduledAt": "2099-01-01T00:00:00Z"}),
+    ("ofauth", {"scheduledDate": "2020-01-01T00:00:00Z"}),
+    ("ofauth", {"scheduledAt": "2099-01-01T00:00:00Z"}),
     ("frontrow", {"includeLists": [{"type": "smart", "id": "Subscribers"}]}),
     ("frontrow", {"includeLists": [{"type": "smart", "id": VIP}]}),
     ("frontrow", {"includeLists": [{"type": "custom", "id": "subscribers"}]}),
@@ -235,7 +242,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("onlyfansapi", {"mediaFiles": [12345]}),
     ("onlyfansapi", {"mediaFiles": ["12345"], "previews": [1]}),
     ("onlyfansapi", {"mediaFiles": ["12345"], "previews": ["54321"]}),
-    ("onlyfansapi", {"scheduledDate": "2099-01-01T00:00:00.000Z"}),
+    ("onlyfansapi", {"scheduledDate": "2020-01-01T00:00:00.000Z"}),
+    ("onlyfansapi", {"scheduledDate": "2099-01-01T00:00:00+02:00"}),
+    ("onlyfansapi", {"scheduledDate": "2099-01-01T00:00:00Z", "saveForLater": True}),
 ]
 BAD_BODY = {"fanvue": 400, "frontrow": 400, "ofauth": 400, "onlyfansapi": 422}
 
@@ -275,7 +284,7 @@ def test_neither_text_nor_media_nor_json_nor_lists(sandbox: Sandbox, platform: s
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_paths_methods_and_keys(sandbox: Sandbox, platform: str) -> None:
     url, path, headers = sandbox.urls[platform], PATHS[platform], headers_for(sandbox, platform)
-    assert call(url, "GET", path, headers).status == (200 if platform in ("fanvue", "onlyfansapi") else 404)
+    assert call(url, "GET", path, headers).status == (404 if platform == "frontrow" else 200)
     for method, where in (
         ("GET", path + "/"),
         ("PUT", path),
@@ -342,6 +351,20 @@ LOOKS = [
     ("frontrow", f"/api/v1/chats/lists/custom/{VIP}/members?page=1&size=10", 200),
     ("frontrow", "/api/v1/chats/lists/custom/none/members", 404),
     ("frontrow", "/api/v1/media/med_a1b2c3", 404),
+    ("frontrow", "/api/v1/me", 200),
+    ("fanvue", "/users/me", 200),
+    ("fanvue", "/creators?size=50", 200),
+    ("fanvue", "/media?size=50", 200),
+    ("fanvue", "/insights/earnings?size=51", 400),
+    ("ofauth", "/v2/account/whoami", 200),
+    ("ofauth", "/v2/account/connections?status=active", 200),
+    ("ofauth", "/v2/access/mass-messages?limit=21", 400),
+    ("ofauth", "/v2/access/mass-messages/1", 404),
+    ("onlyfansapi", "/api/whoami", 200),
+    ("onlyfansapi", "/api/accounts", 200),
+    ("onlyfansapi", "/api/acct_demo/user-lists?view=queue", 200),
+    ("onlyfansapi", "/api/acct_demo/user-lists?view=all", 422),
+    ("onlyfansapi", "/api/acct_demo/media/vault", 200),
     ("frontrow", "/chats/lists/smart", 404),
     ("ofauth", "/v2/access/users/lists/2/users?limit=100", 200),
     ("ofauth", "/v2/access/users/lists/99/users", 404),

@@ -25,6 +25,7 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         for platform in ASKED:
             running.limit(platform, 1_000, 1)
+            running.rate(platform, None)
         yield running
 
 
