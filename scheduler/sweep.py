@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import dramatiq
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import Note, State, move
-from carillon.ledger.tables import broadcasts
+from carillon.ledger.tables import attempts, broadcasts
 from scheduler.awake import SWEEP_AFTER
 from scheduler.release import put_on_queue
 
@@ -45,7 +45,7 @@ def sweep_all(ledger: Ledger, broker: dramatiq.Broker, who: str) -> list[int]:
 
 
 def expire(ledger: Ledger, who: str) -> list[int]:
-    """What could not be sent in time is not sent any more."""
+    """What could not be sent in time is not sent any more. What may have been sent before is left to a person."""
     with ledger.read() as session:
         now = ledger.now(session.connection())
         late = broadcasts.c.expires_at <= now
@@ -55,14 +55,22 @@ def expire(ledger: Ledger, who: str) -> list[int]:
         return []
     with ledger.write() as connection:
         accounts.lock(connection, owners)
-        reason = "too_late: it could not go before it expired"
-        note = Note(now, who, reason)
         of_them = late & broadcasts.c.creator_id.in_(owners)
-        return [
-            id_
-            for source in (State.PLANNED, State.QUEUED)
-            for id_ in move(connection, of_them, source, State.EXPIRED, note, reason=reason)
-        ]
+        _end(connection, of_them & _MAY_BE_SENT, State.HELD, _TAKEN_PERHAPS, now, who)
+        return _end(connection, of_them, State.EXPIRED, "too_late: it could not go before it expired", now, who)
+
+
+_RESENT = (attempts.c.broadcast_id == broadcasts.c.id, attempts.c.verdict == "resent")
+_MAY_BE_SENT = exists(select(attempts.c.id).where(*_RESENT))
+_TAKEN_PERHAPS = "unknown_outcome: it may have been taken before, and could not go once more before it expired"
+
+
+def _end(
+    connection: Connection, which: ColumnElement[bool], target: State, reason: str, now: datetime, who: str
+) -> list[int]:
+    note = Note(now, who, reason)
+    sources = (State.PLANNED, State.QUEUED)
+    return [id_ for source in sources for id_ in move(connection, which, source, target, note, reason=reason)]
 
 
 def _patience(hand_offs: int) -> timedelta:

@@ -6,11 +6,13 @@ All from the script, the platforms' log and the schedules; of the ledger, only i
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from carillon.ledger.states import State
+from carillon.wall_clock import instant_of
 from chaos.simulated_house import House
 from chaos.simulated_judge import Books
 from chaos.simulated_platform import Sent, retry_after_seconds
@@ -125,13 +127,13 @@ class Excuses:
             minute += timedelta(minutes=1)
 
     def _full(self, creator: str) -> tuple[Interval, ...]:
-        """When every slot of the account was taken by what was, or may have been, accepted."""
+        """When every slot of the account was taken by what was, or may have been, accepted, or was under way."""
         count, _, window = self._creators[creator].limit
         changes = []
         for sent in self._sends[creator]:
-            if sent.taken or sent.in_doubt:
-                ended = sent.began + _LEASE_AND_TIMEOUT if sent.ended is None or self._unrecorded(sent) else sent.ended
-                changes += [(sent.began - 0.3, 1), (ended + window + 0.1, -1)]
+            ended = sent.began + _LEASE_AND_TIMEOUT if sent.ended is None or self._unrecorded(sent) else sent.ended
+            kept = window if sent.taken or sent.in_doubt or self._unrecorded(sent) else 0.0
+            changes += [(sent.began - 0.3, 1), (ended + kept + 0.1, -1)]
         found, used, since = [], 0, 0.0
         for at, change in sorted(changes):
             if used < count <= used + change:
@@ -150,14 +152,18 @@ class Excuses:
         )
 
     def _cooling(self, creator: str) -> Iterator[Interval]:
-        in_a_row = 0
+        """A broadcast goes by the 429s in a row that it was read with, whatever is accepted beside it."""
+        in_a_row, counts = 0, [(0.0, 0)]
         for sent in sorted(self._sends[creator], key=lambda one: one.ended or one.began):
             if sent.fate.kind == "throttled" and sent.ended is not None:
+                read_with = counts[bisect_right(counts, sent.began, key=lambda one: one[0]) - 1][1]
                 asked = retry_after_seconds(sent.fate)
-                yield sent.began, sent.ended + max(1.0, _backoff(in_a_row) if asked is None else asked) + 0.2
+                waited = _backoff(max(in_a_row, read_with)) if asked is None else asked
+                yield sent.began, sent.ended + max(1.0, waited) + 0.2
                 in_a_row += 1
             elif sent.taken and not sent.in_doubt and not self._unrecorded(sent):
                 in_a_row = 0
+            counts.append((sent.ended or sent.began, in_a_row))
 
     def _own_attempts(self, id_: int) -> Iterator[Interval]:
         put_offs = 0
@@ -172,8 +178,9 @@ class Excuses:
 
     def _first_due(self, row: Any) -> float:
         """Before a person had it go again, which makes it due anew."""
-        moves = [self._house.timeline.seconds_at(event.at) for event in self._books.events[row.id][:1]]
-        return min([self._house.timeline.seconds_at(row.due_at), *moves])
+        local, _, zone = row.occurrence.partition(" ")
+        named = instant_of(datetime.fromisoformat(local), ZoneInfo(zone)) if zone else datetime.fromisoformat(local)
+        return min(self._house.timeline.seconds_at(at) for at in (row.due_at, named))
 
     @cache  # noqa: B019  one judge lives as long as its simulation
     def _active(self, id_: int) -> tuple[Interval, ...]:

@@ -223,6 +223,15 @@ def test_what_is_too_late_expires_and_is_told_once(ledger: Ledger, state: str) -
         assert session.scalars(select(alarms.c.cause)).all() == [f"expired:{id_}"]
 
 
+@pytest.mark.parametrize(("verdict", "state"), [("resent", "held"), ("absent", "expired"), ("throttled", "expired")])
+def test_what_may_have_been_taken_before_is_left_to_a_person(ledger: Ledger, verdict: str, state: str) -> None:
+    id_ = add_broadcast(ledger, add_creator(ledger), "drop", state="planned", expires_at=ago(seconds=1))
+    add_attempt(ledger, id_, timedelta(seconds=-60), finished_at=ago(seconds=60), verdict=verdict)
+    expire(ledger, "scheduler test")
+    row = broadcast(ledger, id_)
+    assert (row.state, row.reason.split(":")[0]) == (state, "unknown_outcome" if state == "held" else "too_late")
+
+
 def add_attempt(ledger: Ledger, broadcast_id: int, lease: timedelta, **values: Any) -> None:
     me = this_process()
     row = {
