@@ -7,13 +7,13 @@ from threading import Thread
 
 from carillon import clock
 from carillon.campaigns.creators import Creator
-from carillon.platforms import credentials
 from carillon.platforms.client import Client
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef
+from carillon.platforms.contract import AudienceList, Content, ListRef
 from carillon.platforms.credentials import CredentialError
 from carillon.platforms.errors import PlatformError
-from carillon.platforms.roster import PLATFORMS
 from carillon.settings import Settings
+from console.accounts import Accounts
+from console.opening import ledger_to_read
 
 _SECONDS = 5.0
 _AT_ONCE = 8
@@ -27,13 +27,13 @@ def sizes(settings: Settings, audiences: Sequence[tuple[Creator, Content]]) -> l
     waiting = SimpleQueue[int]()
     for number in range(len(audiences)):
         waiting.put(number)
-    client = Client(min(_SECONDS, settings.http_timeout))
+    accounts = Accounts(settings, ledger_to_read(settings), Client(min(_SECONDS, settings.http_timeout)), _SECONDS)
 
     def read() -> None:
         with suppress(Empty):
             while clock.ticks() < give_up:
                 number = waiting.get_nowait()
-                found[number] = _counts(client, settings, *audiences[number])
+                found[number] = _counts(accounts, *audiences[number])
 
     give_up = clock.ticks() + _SECONDS
     readers = [Thread(target=read, daemon=True) for _ in range(min(_AT_ONCE, len(audiences)))]
@@ -44,16 +44,10 @@ def sizes(settings: Settings, audiences: Sequence[tuple[Creator, Content]]) -> l
     return list(found)
 
 
-def account_of(settings: Settings, creator: Creator) -> Account:
-    """Raises CredentialError."""
-    url = settings.platform_urls.get(creator.platform, PLATFORMS[creator.platform].url)
-    return Account(url, creator.account_id, credentials.read(creator.credentials))
-
-
-def _counts(client: Client, settings: Settings, creator: Creator, content: Content) -> Counts:
+def _counts(accounts: Accounts, creator: Creator, content: Content) -> Counts:
     try:
-        account = account_of(settings, creator)
-        lists = list(PLATFORMS[creator.platform].lists(client, account)) if content.include else []
+        account = accounts.contact(creator)
+        lists = list(account.platform.lists(account.caller, account.account)) if content.include else []
     except (CredentialError, PlatformError):
         lists = []
     return [_count(ref, lists) for ref in content.include]
