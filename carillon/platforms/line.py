@@ -20,11 +20,22 @@ IDLE_SECONDS = 2.0
 """A connection that rested longer may be half dead: it is closed, not used."""
 
 
-class Line(httpcore.NetworkBackend):
-    """One connection, which one thread has to itself at a time."""
+class InsideError(Exception):
+    """A host that leads to an address which is not to be reached; nothing was connected."""
 
-    def __init__(self, tls: SSLContext, proxy: httpcore.Proxy | None, origin: httpcore.Origin) -> None:
+
+class Line(httpcore.NetworkBackend):
+    """One connection, which one thread has to itself at a time. `reachable` judges each address of the host."""
+
+    def __init__(
+        self,
+        tls: SSLContext,
+        proxy: httpcore.Proxy | None,
+        origin: httpcore.Origin,
+        reachable: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self.attempt = Attempt(0, 0, 0)
+        self._reachable = reachable
         self.rests_since = inf
         self._sockets = httpcore.SyncBackend()
         maker = httpcore.ConnectionPool(
@@ -41,6 +52,8 @@ class Line(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         waiting = _addresses(host, self.attempt.left())
+        if not all(map(self._reachable, waiting)):
+            raise InsideError(host)
         while True:
             address = waiting.pop(0)
             share = self.attempt.left() / (len(waiting) + 1)  # the first address may swallow all packets
