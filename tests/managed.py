@@ -27,11 +27,11 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.campaigns, self.secrets, self.keys, self.state = (
-            folder / name for name in ("etc/campaigns", "etc/secrets", "etc/keys", "state")
+        self.campaigns, self.secrets, self.keys, self.hooks, self.state = (
+            folder / name for name in ("etc/campaigns", "etc/secrets", "etc/keys", "etc/hooks", "state")
         )
         self.credentials = folder / "credentials"
-        for place in (self.campaigns, self.secrets, self.keys, self.state, self.credentials):
+        for place in (self.campaigns, self.secrets, self.keys, self.hooks, self.state, self.credentials):
             place.mkdir(parents=True, mode=0o700)
 
     def secret(self, place: Path, content: str) -> None:
@@ -65,7 +65,8 @@ class Machine:
             self.secret(self.credentials / name, content)
 
     def _start(self, words: Sequence[str], variables: Mapping[str, str]) -> "Managed":
-        return Managed([*COMMAND, *words], {**variables, "CARILLON_HEALTH_PORT": str(_free_port())}, self.state)
+        ports = {"CARILLON_HEALTH_PORT": str(_free_port()), "CARILLON_DASHBOARD_PORT": "0"}
+        return Managed([*COMMAND, *words], {**variables, **ports}, self.state)
 
 
 class Managed:

@@ -90,7 +90,7 @@ def test_the_units_of_scale(machine: Machine, platform: StandIn, postgresql_url:
     declare(machine)
     with machine.start_unit(Unit(DEPLOY / "carillon-migrate.service")) as migration:
         assert migration.process.wait(SECONDS) == 0, migration.log
-    units = [Unit(DEPLOY / "carillon-scheduler.service"), Unit(DEPLOY / "carillon-worker@.service")]
+    units = [Unit(DEPLOY / f"carillon-{name}.service") for name in ("scheduler", "worker@", "dashboard")]
     with ExitStack() as running:
         daemons = [
             running.enter_context(machine.start_unit(unit, CARILLON_FRONTROW_URL=platform.url)) for unit in units
@@ -98,6 +98,6 @@ def test_the_units_of_scale(machine: Machine, platform: StandIn, postgresql_url:
         for daemon in daemons:
             until(lambda daemon=daemon: daemon.said("READY=1"), SECONDS)  # type: ignore[misc]
         until(lambda: sent(platform), SECONDS)
-        assert [is_well(daemon) for daemon in daemons] == [True] * 2
+        assert [is_well(daemon) for daemon in daemons] == [True] * 3
         assert end_in_time(units[0], *daemons)
     assert sent(platform) == [f"Bearer {KEY}"]

@@ -13,7 +13,7 @@ from repository import ROOMS
 from standins import Reply, StandIn
 
 OURS = [name for name, service in SERVICES.items() if service["image"] == "carillon:local"]
-DAEMONS = ["scheduler", "worker"]
+DAEMONS = ["scheduler", "worker", "dashboard"]
 HEALTH_PORT = SERVICES["worker"]["environment"]["CARILLON_HEALTH_PORT"]
 
 each_service = pytest.mark.parametrize("name", SERVICES)
@@ -74,9 +74,9 @@ def test_it_comes_from_docker_hub_or_is_built_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DAEMONS)
-def test_two_of_each_daemon_start_after_the_migration_and_may_end_in_peace(name: str) -> None:
+def test_each_daemon_starts_after_the_migration_and_may_end_in_peace(name: str) -> None:
     service = SERVICES[name]
-    assert service["deploy"]["replicas"] == 2
+    assert service.get("deploy") == (None if name == "dashboard" else {"replicas": 2})
     assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert service["depends_on"]["valkey"] == {"condition": "service_healthy"}
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
@@ -94,9 +94,9 @@ def test_the_servers_keep_what_they_are_told_and_are_reached_by_ours_alone() -> 
     assert COMPOSE["networks"]["servers"] == {"internal": True}
 
 
-def test_only_workers_see_creators_keys() -> None:
-    seeing = [name for name in OURS if any(volume["source"] == "./keys" for volume in SERVICES[name]["volumes"])]
-    assert seeing == ["worker"]
+@pytest.mark.parametrize(("folder", "seeing"), [("./keys", ["worker"]), ("./hooks", ["worker", "dashboard"])])
+def test_creators_secrets_are_seen_where_they_are_needed(folder: str, seeing: list[str]) -> None:
+    assert [name for name in OURS if folder in [it["source"] for it in SERVICES[name]["volumes"]]] == seeing
 
 
 @pytest.mark.parametrize("name", OURS)

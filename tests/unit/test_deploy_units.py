@@ -14,7 +14,7 @@ from running import COMMAND
 
 DAEMONS = [path for path in UNITS if "Type=notify" in path.read_text()]
 SETTINGS = {f"CARILLON_{name.upper()}" for name in Settings.model_fields}
-SECRETS = {"CARILLON_DATABASE_URL", "CARILLON_REDIS_URL", "CARILLON_ALARM_URLS", "CARILLON_PING_URL"}
+SECRETS = {f"CARILLON_{name}" for name in ("DATABASE_URL", "REDIS_URL", "ALARM_URLS", "PING_URL", "DASHBOARD_PASSWORD")}
 GRACE_SECONDS = 30
 """What Carillon takes at most to end, see COMMANDS."""
 
@@ -28,7 +28,7 @@ def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str
 
 
 def test_there_is_a_unit_for_each_shape() -> None:
-    names = ["carillon-migrate", "carillon-scheduler", "carillon-worker@", "carillon"]
+    names = ["carillon-migrate", "carillon-scheduler", "carillon-worker@", "carillon-dashboard", "carillon"]
     assert sorted(path.name for path in UNITS) == sorted(f"{name}.service" for name in names)
     assert set(UNITS) - set(DAEMONS) == {DEPLOY / "carillon-migrate.service"}
 
@@ -76,8 +76,10 @@ def test_secrets_are_files_of_their_settings_names(path: Path) -> None:
     given = dict(one.split(":") for one in Unit(path).all("LoadCredential"))
     assert given["carillon"] == "/etc/carillon/secrets/"
     keys = Unit(path).command[1] in {"up", "worker"}  # who sends
+    hooks = Unit(path).command[1] in {"up", "dashboard"}  # who receives
     assert (given.get("key") == "/etc/carillon/keys/") is keys
-    assert (Unit(path).all("BindReadOnlyPaths") == ["%d:/run/carillon"]) is keys
+    assert (given.get("hook") == "/etc/carillon/hooks/") is hooks
+    assert (Unit(path).all("BindReadOnlyPaths") == ["%d:/run/carillon"]) is (keys or hooks)
 
 
 @each_daemon
@@ -94,15 +96,15 @@ def test_one_that_hangs_or_dies_is_started_again(path: Path) -> None:
 
 def test_each_daemon_of_a_machine_has_a_health_port_of_its_own() -> None:
     workers = [Unit(DEPLOY / "carillon-worker@.service", str(number)) for number in range(1, 10)]
-    units = [Unit(DEPLOY / "carillon-scheduler.service"), *workers]
+    units = [Unit(DEPLOY / f"carillon-{name}.service") for name in ("scheduler", "dashboard")] + workers
     ports = {int(unit.environment["CARILLON_HEALTH_PORT"]) for unit in units}
     assert len(ports) == len(units)
     assert max(ports) < 2**15  # those above are for outgoing connections
 
 
-@pytest.mark.parametrize("name", ["carillon-scheduler.service", "carillon-worker@.service"])
+@pytest.mark.parametrize("name", ["scheduler", "worker@", "dashboard"])
 def test_the_database_is_brought_to_its_version_first_and_no_embedded_one_runs_beside(name: str) -> None:
-    unit = Unit(DEPLOY / name)
+    unit = Unit(DEPLOY / f"carillon-{name}.service")
     assert "carillon-migrate.service" in unit.one("Wants").split()
     assert "carillon-migrate.service" in " ".join(unit.all("After")).split()
     assert unit.one("Conflicts") == "carillon.service"
@@ -134,6 +136,7 @@ def test_the_command_runs_as_the_units_do(asked: Path) -> None:
     keys = ("User", "UMask", "NoNewPrivileges", "EnvironmentFile", "LoadCredential")
     places = ("StateDirectory", "StateDirectoryMode", "WorkingDirectory")
     expected = {f"{key}={value.replace('%S', '/var/lib')}" for key in (*keys, *places) for value in worker.all(key)}
+    expected.add("LoadCredential=hook:/etc/carillon/hooks/")
     assert given == expected | {f"BindReadOnlyPaths=/run/credentials/{name}.service:/run/carillon"}
     assert words[words.index("--") :] == ["--", PROGRAM, "cancel", "1"]
 
