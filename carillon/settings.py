@@ -6,6 +6,7 @@ names in CREDENTIALS_DIRECTORY, so that no secret has to stand in an environment
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -111,6 +112,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'carillon.db'}"
 
     @property
+    def uploads(self) -> Path:
+        """Where media lie that are to be uploaded; schedulers and workers on several hosts share it."""
+        return self.home / "uploads"
+
+    @property
     def platform_urls(self) -> dict[str, str]:
         """Platforms whose address is overridden, and by what."""
         urls = {
@@ -120,6 +126,15 @@ class Settings(BaseSettings):
             "onlyfansapi": self.onlyfansapi_url,
         }
         return {platform: url for platform, url in urls.items() if url}
+
+    @property
+    def dashboard_is_open(self) -> bool:
+        """Whether others than this machine could reach the dashboard without a password."""
+        try:
+            here = ip_address(self.dashboard_host).is_loopback
+        except ValueError:
+            here = self.dashboard_host == "localhost"
+        return not here and self.dashboard_password is None
 
 
 def load(**overrides: object) -> Settings:

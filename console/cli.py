@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from console import commands_decide, commands_read, commands_run
+from console import commands_accounts, commands_decide, commands_read, commands_run
 from console.options import CampaignsPath, WrongCommandError
 
 _COMMANDS = (
@@ -16,17 +16,25 @@ _COMMANDS = (
     commands_run.up,
     commands_run.scheduler,
     commands_run.worker,
+    commands_run.dashboard,
     commands_read.init,
     commands_read.check,
     commands_read.schema,
     commands_read.creators,
     commands_read.campaigns_,
-    commands_read.lists,
+    commands_accounts.lists,
+    commands_accounts.members,
+    commands_accounts.media,
+    commands_accounts.list_create,
+    commands_accounts.list_add,
+    commands_accounts.login,
     commands_run.send,
     commands_read.broadcasts,
     commands_read.show,
+    commands_read.report,
     commands_decide.cancel,
     commands_decide.retry,
+    commands_decide.unsend,
     commands_decide.resolve,
     commands_decide.pause,
     commands_decide.resume,
@@ -95,7 +103,7 @@ def carillon(campaigns: CampaignsPath = None) -> None:
 
 
 for command in _COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The words of the command line by which a person decides: cancel, retry, resolve, pause, resume."""
+"""The words of the command line by which a person decides: cancel, retry, unsend, resolve, pause, resume."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -53,6 +53,27 @@ def retry(
     from console.decide import retry
 
     return retry(settings_for(campaigns), _chosen(ids, campaign, creator, state, since), reason, same=same)
+
+
+def unsend(
+    ids: Ids = None,
+    campaign: Campaigns = None,
+    creator: Creators = None,
+    state: States = None,
+    since: Since = None,
+    occurrence: Annotated[
+        str | None,
+        typer.Option("--occurrence", metavar="LABEL", help="Of this occurrence.", show_default=False),
+    ] = None,
+    reason: Reason = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    campaigns: CampaignsPath = None,
+) -> int:
+    """Take sent broadcasts back from the fans, where the platform lets it be done; buyers keep what they bought."""
+    from console.unsend import take_back
+
+    chosen = _chosen(ids, campaign, creator, state, since, occurrence)
+    return take_back(settings_for(campaigns), chosen, reason, yes=yes)
 
 
 def resolve(
@@ -125,13 +146,14 @@ def _chosen(
     creators: Sequence[str] | None,
     states: Sequence[str] | None,
     since: datetime | None,
+    occurrence: str | None = None,
 ) -> "Chosen":
     from carillon.ledger.questions import Wanted
     from console.decide import Chosen
 
-    narrowed = any((campaigns, creators, states, since))
+    narrowed = any((campaigns, creators, states, since, occurrence))
     if bool(ids) == narrowed:
         raise WrongCommandError("give either IDs, or some of --campaign, --creator, --state and --since")
     if ids:
         return Chosen(ids)
-    return Chosen(wanted=Wanted(campaigns or (), creators or (), (), states or (), since))
+    return Chosen(wanted=Wanted(campaigns or (), creators or (), (), states or (), since), occurrence=occurrence)

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from console.options import AsJson, Campaigns, CampaignsPath, Creators, Platforms, Since, States, Until, settings_for
+from console.options import (
+    AsJson,
+    Campaigns,
+    CampaignsPath,
+    Creators,
+    Platforms,
+    Since,
+    States,
+    Until,
+    WrongCommandError,
+    grouping,
+    picture,
+    settings_for,
+)
 
 
 def init(
@@ -19,6 +32,7 @@ def init(
 
 
 def check(
+    online: Annotated[bool, typer.Option("--online", help="Ask the platforms too: keys, lists, media.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     json: AsJson = False,
     campaigns: CampaignsPath = None,
@@ -26,7 +40,7 @@ def check(
     """Say what is wrong with the campaign files, and where."""
     from console.files import check
 
-    return check(settings_for(campaigns), strict=strict, json=json)
+    return check(settings_for(campaigns), online=online, strict=strict, json=json)
 
 
 def schema(campaigns: CampaignsPath = None) -> int:  # noqa: ARG001
@@ -57,13 +71,6 @@ def campaigns_(json: AsJson = False, campaigns: CampaignsPath = None) -> int:
     return show_campaigns(settings_for(campaigns), json=json)
 
 
-def lists(creator: str, json: AsJson = False, campaigns: CampaignsPath = None) -> int:
-    """The lists of a creator, as the platform shows them now."""
-    from console.lists import show_lists
-
-    return show_lists(settings_for(campaigns), creator, json=json)
-
-
 def broadcasts(
     campaign: Campaigns = None,
     creator: Creators = None,
@@ -86,6 +93,31 @@ def broadcasts(
     if follow:
         return broadcasts.follow(settings, wanted, json=json)
     return broadcasts.show_list(settings, wanted, limit, json=json)
+
+
+def report(
+    by: Annotated[
+        str,
+        typer.Option("--by", metavar="WHAT", parser=grouping, help="campaign, creator, variant, label or day."),
+    ] = "campaign",
+    campaign: Campaigns = None,
+    creator: Creators = None,
+    platform: Platforms = None,
+    since: Since = None,
+    until: Until = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="CSV; - is stdout.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", parser=picture, help="A picture.")] = None,
+    json: AsJson = False,
+    campaigns: CampaignsPath = None,
+) -> int:
+    """What broadcasts brought in: recipients, views, purchases, revenue."""
+    if json and csv == Path("-"):
+        raise WrongCommandError("stdout takes either --json or --csv -")
+    from carillon.ledger.questions import Wanted
+    from console.report import Outputs, report
+
+    wanted = Wanted(campaign or (), creator or (), platform or (), (), since, until)
+    return report(settings_for(campaigns), wanted, by, Outputs(json=json, csv=csv, plot=plot))  # type: ignore[arg-type]
 
 
 def show(

@@ -27,12 +27,12 @@ def sandbox(campaigns: CampaignsPath = None) -> int:  # noqa: ARG001
 
 def up(
     campaigns: CampaignsPath = None,
-    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Without the dashboard.")] = False,  # noqa: ARG001
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Without the dashboard.")] = False,
 ) -> int:
-    """Scheduler and worker in one process, against the real platforms."""
+    """Scheduler, worker and dashboard in one process, against the real platforms."""
     from console.up import up
 
-    return up(settings_for(campaigns))
+    return up(settings_for(campaigns), with_dashboard=not no_dashboard)
 
 
 def scheduler(campaigns: CampaignsPath = None) -> int:
@@ -56,6 +56,13 @@ def worker(
     from console.worker import worker
 
     return worker(settings_for(campaigns), processes, threads)
+
+
+def dashboard(campaigns: CampaignsPath = None) -> int:
+    """Receives the platforms' webhooks; one of any number."""
+    from console.dashboard import dashboard
+
+    return dashboard(settings_for(campaigns))
 
 
 def send(

@@ -10,7 +10,17 @@ from console.in_force import catalogue
 from console.opening import ledger_to_read
 from console.printing import as_json, table
 
-_HEADS = ("key", "platform", "state", "slots", "next free slot", "cool-down until", "stopped", "next broadcast")
+_HEADS = (
+    "key",
+    "platform",
+    "state",
+    "slots",
+    "next free slot",
+    "cool-down until",
+    "stopped",
+    "next broadcast",
+    "credits left",
+)
 _UNKNOWN_YET = {
     "state": "ready",
     "slots_used": 0,
@@ -19,6 +29,8 @@ _UNKNOWN_YET = {
     "stopped_at": None,
     "stopped_reason": None,
     "next_broadcast": None,
+    "credits_used": None,
+    "credits_left": None,
 }
 
 
@@ -68,4 +80,5 @@ def _row(creator: dict[str, Any]) -> tuple[Any, ...]:
         creator["cool_down_until"],
         creator["stopped_reason"],
         f"{upcoming['due_at']} {upcoming['campaign']}" if upcoming else None,
+        creator["credits_left"],
     )

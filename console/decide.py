@@ -7,27 +7,34 @@ from typing import Any
 
 from sqlalchemy import select
 
+from carillon import logs
 from carillon.campaigns.catalogue import Catalogue
+from carillon.campaigns.text import TextError
+from carillon.clock import rfc3339
 from carillon.ledger import decisions, rosters
 from carillon.ledger.connect import Ledger
 from carillon.ledger.decisions import DecisionError
+from carillon.ledger.placing import DUE
 from carillon.ledger.questions import Wanted
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators
+from carillon.platforms.store import Store
 from carillon.settings import Settings
 from console.failures import CommandError
 from console.in_force import catalogue, require_known
 from console.opening import ledger_to_read, ledger_to_write, person
 from console.printing import complain, line
 from scheduler.once import frozen_again
+from scheduler.uploads import want_again
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Broadcasts by id, or by what they have in common."""
+    """Broadcasts by id, or by what they have in common, `occurrence` too."""
 
     ids: Sequence[str] = ()
     wanted: Wanted | None = None
+    occurrence: str | None = None
 
 
 def number_of(word: str) -> int:
@@ -38,33 +45,60 @@ def number_of(word: str) -> int:
 
 
 def cancel(settings: Settings, chosen: Chosen, reason: str | None) -> int:
-    ledger = _ledger(settings)
+    ledger = require_ledger(settings)
 
     def one(word: str) -> None:
-        decisions.cancel(ledger, number_of(word), person(), reason)
+        if not decisions.cancel(ledger, number_of(word), person(), reason):
+            _withdraw(settings, ledger, number_of(word))
         line(f"broadcast {word} is cancelled")
 
-    return _each(_ids(ledger, chosen, decisions.CANCELLED, "cancelled"), one)
+    return _each(chosen_ids(ledger, chosen, decisions.CANCELLED, "cancelled"), one)
+
+
+def _withdraw(settings: Settings, ledger: Ledger, broadcast_id: int) -> None:
+    """Of what the platform's own scheduler keeps: by this process, or by whoever is at it."""
+    from console.withdrawing import own_means, wait_until_withdrawn  # which load what a worker needs
+
+    logs.set_up(settings.log)
+    logs.fall_silent()
+    with own_means(settings, ledger, person()) as means:
+        wait_until_withdrawn(means, broadcast_id)
 
 
 def retry(settings: Settings, chosen: Chosen, reason: str | None, *, same: bool) -> int:
     """`same` sends the content as it was; else it is frozen anew from what is in force."""
-    ledger = _ledger(settings)
+    ledger = require_ledger(settings)
     in_force = None if same else catalogue(settings, ledger)
+    if in_force:
+        in_force.store = Store(settings.uploads)
 
     def one(word: str) -> None:
         again = _again(ledger, in_force, number_of(word)) if in_force else {}
+        want_again(ledger, number_of(word), again, person())
         decisions.retry(ledger, number_of(word), again, person(), reason)
-        line(f"broadcast {word} is planned again, due now")
+        line(f"broadcast {word} is planned again, due {_due(ledger, number_of(word))}")
 
-    return _each(_ids(ledger, chosen, decisions.RETRIED, "retried"), one)
+    return _each(chosen_ids(ledger, chosen, decisions.RETRIED, "retried"), one)
 
 
 def resolve(settings: Settings, word: str, *, sent: bool, message_id: str | None, reason: str) -> int:
-    ledger = _ledger(settings)
+    ledger = require_ledger(settings)
     decisions.resolve(ledger, number_of(word), sent=sent, message_id=message_id, who=person(), reason=reason)
-    line(f"broadcast {word} is {'sent' if sent else 'planned again, due now'}")
+    due = _due(ledger, number_of(word))
+    line(f"broadcast {word} is {_taken(due, message_id) if sent else f'planned again, due {due}'}")
     return 0
+
+
+def _taken(due: str, message_id: str | None) -> str:
+    return "sent" if due == "now" or message_id is None else f"placed, due {due}"
+
+
+def _due(ledger: Ledger, broadcast_id: int) -> str:
+    """What the platform was to send later is still due then."""
+    with ledger.read() as session:
+        goes_at = session.scalar(select(broadcasts.c.goes_at).where(broadcasts.c.id == broadcast_id))
+        now = ledger.now(session.connection())
+    return rfc3339(goes_at) if goes_at is not None and goes_at > now else "now"
 
 
 def pause(settings: Settings, level: str, target: str, reason: str | None) -> int:
@@ -84,20 +118,22 @@ def resume(settings: Settings, level: str, target: str) -> int:
     raise CommandError(f"{_about(level, target)} not {what}; nothing was changed")
 
 
-def _ledger(settings: Settings) -> Ledger:
+def require_ledger(settings: Settings) -> Ledger:
     ledger = ledger_to_read(settings)
     if ledger is None:
         raise CommandError("there is no broadcast yet: nothing was ever started here")
     return ledger
 
 
-def _ids(ledger: Ledger, chosen: Chosen, states: Sequence[State], deed: str) -> list[str]:
+def chosen_ids(ledger: Ledger, chosen: Chosen, states: Sequence[State], deed: str) -> list[str]:
     """Raises CommandError if none matches."""
     if chosen.wanted is None:
         return list(dict.fromkeys(chosen.ids))
     which = select(broadcasts.c.id).where(chosen.wanted.condition(), broadcasts.c.state.in_(states))
+    if chosen.occurrence is not None:
+        which = which.where(broadcasts.c.occurrence == chosen.occurrence)
     with ledger.read() as session:
-        found = [str(id_) for id_ in session.scalars(which.order_by(broadcasts.c.due_at, broadcasts.c.id))]
+        found = [str(id_) for id_ in session.scalars(which.order_by(DUE, broadcasts.c.id))]
     if not found:
         raise CommandError(f"no broadcast that matches can be {deed}; see `carillon broadcasts`")
     return found
@@ -123,7 +159,10 @@ def _again(ledger: Ledger, in_force: Catalogue, broadcast_id: int) -> Mapping[st
         account = session.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     entry = in_force.entry(row.campaign, row.creator)
     if entry and entry.enabled and (entry.creator.platform, entry.creator.account) == (row.platform, account.account):
-        return frozen_again(entry, row)
+        try:
+            return frozen_again(entry, row)
+        except TextError as error:
+            raise CommandError(f"broadcast {row.id}: {error}") from None
     raise CommandError(f"broadcast {row.id}: the file has no {row.campaign} for {row.creator} any more; add --same")
 
 

@@ -18,9 +18,13 @@ from console.printing import as_json, complain, line
 _STYLES = {"error": "red", "warning": "yellow"}
 
 
-def check(settings: Settings, *, strict: bool, json: bool) -> int:
+def check(settings: Settings, *, online: bool, strict: bool, json: bool) -> int:
     """Findings on stdout. Exit code 1 with errors; under `strict` with warnings too."""
     findings = load.check(settings.campaigns, frozenset(settings.platform_urls))
+    if online:
+        from console.online import check_online  # which loads what speaks to platforms
+
+        findings = sorted({*findings, *check_online(settings)})
     if json:
         as_json([asdict(finding) for finding in findings])
     else:

@@ -57,6 +57,16 @@ def platform(text: str) -> str:
     return _one_of(text, list(PLATFORMS))
 
 
+def grouping(text: str) -> str:
+    return _one_of(text, ["campaign", "creator", "variant", "label", "day"])
+
+
+def picture(text: str) -> Path:
+    if not text.lower().endswith(".png"):
+        raise typer.BadParameter(f"{text!r} does not end with .png")
+    return Path(text)
+
+
 def _one_of(text: str, known: list[str]) -> str:
     if text not in known:
         raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}")

@@ -55,9 +55,20 @@ def complain(words: str) -> None:
     print(f"carillon: {_clean(words)}", file=sys.stderr, flush=True)
 
 
+def note(words: str) -> None:
+    """On stderr, on one line: not wrong, and no result either."""
+    print(_clean(words), file=sys.stderr, flush=True)
+
+
 def complain_of_file(words: str) -> None:
     """As `complain`, for what begins with the place in a file, which editors find only at a line's beginning."""
     print(_clean(words), file=sys.stderr, flush=True)
+
+
+def dollars(cents: int) -> str:
+    """Exactly."""
+    whole, part = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}${whole}.{part:02}"
 
 
 def _cell(value: object) -> str:

@@ -15,6 +15,7 @@ from carillon.campaigns.references import parse_reference
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import State
 from carillon.platforms.contract import Content, ListRef
+from carillon.platforms.store import Store
 from carillon.settings import Settings
 from console import wording
 from console.failures import CommandError
@@ -36,7 +37,9 @@ def send(settings: Settings, campaign: str, names: Sequence[str], to: str | None
     instead = _reference(to)
     if not (dry_run or yes or _can_ask()):
         raise WrongCommandError("send asks before it sends, and here is nobody to answer: add --yes")
-    chosen = [_once(entry, instead) for entry in _entries(files(settings), campaign, names)]
+    catalogue = files(settings)
+    catalogue.store = None if dry_run else Store(settings.uploads)
+    chosen = [_once(entry, instead) for entry in _entries(catalogue, campaign, names)]
     if dry_run:
         as_json([{"creator": once.entry.creator.key, **_dry(settings, once)} for once in chosen])
         return 0

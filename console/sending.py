@@ -11,23 +11,29 @@ from rich.console import Console
 from sqlalchemy import select
 
 from carillon import clock
-from carillon.ledger import beats
+from carillon.ledger import beats, uploading
 from carillon.ledger.connect import Ledger
 from carillon.ledger.questions import listed
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators
 from carillon.platforms.client import Client
+from carillon.platforms.store import Store
 from carillon.settings import Settings
+from console.accounts import pace_of
 from console.up import is_running
 from scheduler.once import release_own
 from worker.deliver import deliver
 from worker.means import Means
 from worker.recheck import recheck
 from worker.reconcile import reconcile
+from worker.tokens import tokens_of
+from worker.upload import begin_upload
 
 PATIENCE_SECONDS = 90.0
+_UPLOADS_END_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 _AT_ONCE = 8
+_MOST_UPLOADS = 50
 _UNDER_WAY = (State.PLANNED, State.QUEUED, State.SENDING, State.UNKNOWN)
 
 
@@ -74,6 +80,8 @@ class _OwnWorker:
             self._jobs.pop(id_).result()
         idle = [id_ for id_ in ids if id_ not in self._jobs]
         _recheck_stopped(self._means, idle)
+        for upload_id in _uploads(self._means.ledger, idle):
+            begin_upload(self._means, upload_id)
         for id_ in release_own(self._means.ledger, idle, self._means.who):
             self._jobs[id_] = self._pool.submit(deliver, self._means, id_)
         for id_ in _unknown(self._means.ledger, idle):
@@ -82,12 +90,16 @@ class _OwnWorker:
     def stop(self) -> None:
         """Finish and record what is on its way; what has not begun stays `queued` for the next `up`."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._means.stopping.set()
+        self._means.uploading.wait(_UPLOADS_END_SECONDS)
 
 
 @contextmanager
 def _own_worker(settings: Settings, ledger: Ledger, who: str) -> Iterator[_OwnWorker]:
-    client = Client(settings.http_timeout)
-    worker = _OwnWorker(Means(ledger, client, who, settings.http_timeout, settings.platform_urls))
+    client, store = Client(settings.http_timeout), Store(settings.uploads)
+    tokens, pace = tokens_of(settings, ledger, who), pace_of(settings, ledger)
+    urls = settings.platform_urls
+    worker = _OwnWorker(Means(ledger, client, who, settings.http_timeout, urls, tokens=tokens, pace=pace, store=store))
     try:
         yield worker
     finally:
@@ -105,6 +117,15 @@ def _recheck_stopped(means: Means, ids: Collection[int]) -> None:
         found = list(session.scalars(stopped.distinct()))
     for creator_id in found:
         recheck(means, creator_id)
+
+
+def _uploads(ledger: Ledger, ids: Collection[int]) -> list[int]:
+    """Those that their accounts' broadcasts wait for, and that may go on now."""
+    accounts = select(broadcasts.c.creator_id).where(broadcasts.c.id.in_(ids))
+    with ledger.read() as session:
+        connection = session.connection()
+        mine = uploading.due(connection, ledger.now(connection), _MOST_UPLOADS, of=accounts)
+        return [id_ for id_, _ in mine]
 
 
 def _open(ledger: Ledger, ids: Collection[int]) -> list[int]:

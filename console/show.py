@@ -10,7 +10,7 @@ from console import wording
 from console.decide import number_of
 from console.failures import CommandError
 from console.opening import ledger_to_read
-from console.printing import as_json, line
+from console.printing import as_json, dollars, line
 from console.requests import request_shown
 
 _ATTEMPT = "attempt {number}: {started_at} to {finished_at}, HTTP {status}, {verdict}: {words} ({owner})"
@@ -23,6 +23,7 @@ _AGREES = {
     "no": "is another one",
 }
 _SLOT = "slot of attempt {attempt}: taken {taken_at}, frees {frees_at}"
+_COUNTS = ("recipients", "views", "purchases")
 _EVENT = "{at} {from} -> {to}: {why} ({who})"
 
 
@@ -44,6 +45,7 @@ def _shown(settings: Settings, found: Whole) -> dict[str, Any]:
         **found.broadcast,
         "kind": found.row.kind,
         "priority": found.row.priority,
+        "wish": found.row.wish,
         "why": wording.why(found.broadcast),
         "content": json.loads(found.row.content),
         "request": request_shown(settings, found.row.platform, found.creator.account_id, content),
@@ -51,6 +53,7 @@ def _shown(settings: Settings, found: Whole) -> dict[str, Any]:
         "lookups": found.lookups,
         "slots": found.slots,
         "events": found.events,
+        "results": found.results,
     }
 
 
@@ -60,6 +63,7 @@ def _print(shown: dict[str, Any]) -> None:
         _print_pair(key, shown[key])
     for key in ("platform_message_id", "recipient_count", "delivery", "priority"):
         _print_pair(key, shown[key])
+    _print_pair("wish", shown["wish"])
     _print_pair("content", json.dumps(shown["content"], ensure_ascii=False))
     request = shown["request"]
     _print_pair("request", f"{request['method']} {request['url']}")
@@ -72,6 +76,29 @@ def _print(shown: dict[str, Any]) -> None:
         _print_seen(look_up["seen"])
     _print_each(_SLOT, shown["slots"])
     _print_each(_EVENT, shown["events"])
+    _print_results(shown["results"])
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    if results["until"] is None and not results["sources"] and not results["sales"]:
+        return
+    line(f"results: {_figures(results)}")
+    for said in results["sources"]:
+        line(f"  {said['source']} at {said['at']}: {_figures(said)}")
+    for sold in results["sales"]:
+        cents = "unknown" if sold["amount_cents"] is None else dollars(sold["amount_cents"])
+        line(f"  {sold['count']} told one by one ({sold['kind']}, {sold['source']}): {cents}")
+    if results["next_at"]:
+        line(f"  asked again {results['next_at']}, until {results['until']}")
+    if results["words"]:
+        line(f"  could not be asked: {results['words']}")
+
+
+def _figures(told: dict[str, Any]) -> str:
+    counts = [f"{name} {'unknown' if told[name] is None else told[name]}" for name in _COUNTS]
+    cents = told["revenue_cents"]
+    revenue = "unknown" if cents is None else dollars(cents) + (" (estimated)" if told["estimated"] else "")
+    return ", ".join([*counts, f"revenue {revenue}"])
 
 
 def _print_seen(messages: list[dict[str, Any]]) -> None:

@@ -1,9 +1,9 @@
-"""The embedded shape: scheduler and worker in one process, on the same code that runs at scale."""
+"""The embedded shape: scheduler, worker and dashboard in one process, on the same code that runs at scale."""
 
 import fcntl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +12,7 @@ import structlog
 
 from carillon import logs
 from carillon.handoff import broker as brokers
+from carillon.handoff.broker import Queue
 from carillon.handoff.orders import QUEUES
 from carillon.ledger.connect import Ledger
 from carillon.ledger.installation import installation
@@ -39,9 +40,11 @@ _PATIENCE = 1.0
 """Seconds; whoever asks whether an `up` is running holds its lock for a moment."""
 
 
-def up(settings: Settings) -> int:
-    """Run until SIGTERM or Ctrl-C; returns the exit code. Raises LedgerError."""
+def up(settings: Settings, *, with_dashboard: bool) -> int:
+    """Run until SIGTERM or Ctrl-C; returns the exit code. Raises CommandError or LedgerError."""
     logs.set_up(settings.log)
+    if with_dashboard:
+        _require_safe_address(settings)
     with _only_one(settings.home, _PATIENCE) as mine:
         if not mine:
             print(f"carillon: another `carillon up` runs on {settings.home}; stop it first", file=sys.stderr)
@@ -50,7 +53,7 @@ def up(settings: Settings) -> int:
         ledger.prove_durable()
         migrate(ledger)
         try:
-            return _run(settings, ledger)
+            return _run(settings, ledger, with_dashboard)
         except NothingInForceError as error:
             return nothing_in_force(error)
         finally:
@@ -65,7 +68,7 @@ def is_running(home: Path) -> bool:
         return not mine
 
 
-def _run(settings: Settings, ledger: Ledger) -> int:
+def _run(settings: Settings, ledger: Ledger, with_dashboard: bool) -> int:
     stopping = stop_on_signals()
     who = process_name()
     broker = brokers.make(settings.redis_url, installation(ledger))
@@ -77,13 +80,37 @@ def _run(settings: Settings, ledger: Ledger) -> int:
     when.start()
     if settings.redis_url is None:
         sweep_all(ledger, broker, f"scheduler {who}")
+    stops = _serve(settings, ledger, broker, f"dashboard {who}", when.nudge) if with_dashboard else ()
     health = Health(when.hung, lambda: unreachable(ledger, broker), LedgerMetrics(ledger).exposition)
     with served(settings.health_port, health):
         log.info("up", campaigns=str(settings.campaigns), ledger=ledger.shown)
         wait_for_the_end(stopping, when.hung)
         jobs.stop_claiming()
-        stopped_within(STOP_SECONDS, when.stop, jobs.stop)
+        stopped_within(STOP_SECONDS, when.stop, jobs.stop, *stops)
     return ended(0)
+
+
+def _require_safe_address(settings: Settings) -> None:
+    from console.dashboard import require_safe_address  # which loads a web server
+
+    require_safe_address(settings)
+
+
+def _serve(
+    settings: Settings, ledger: Ledger, broker: Queue, who: str, nudge: Callable[[], None]
+) -> Sequence[Callable[[], None]]:
+    """What stops the dashboard again; nothing if its port is taken, which must not keep broadcasts from going out."""
+    from console.dashboard import Dashboard
+
+    dashboard = Dashboard(settings, ledger, broker, who, nudge)
+    try:
+        dashboard.open()
+    except OSError as error:
+        log.warning("no dashboard and no webhooks here: free the port, or set CARILLON_DASHBOARD_PORT", why=str(error))
+        return ()
+    dashboard.start()
+    log.info("dashboard", url=dashboard.url)
+    return (dashboard.stop,)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ _CAUSES = {
     "creator": "its creator, who is stopped: mend the cause, or `carillon resume --creator {creator}`",
     "retry": "the next try",
     "overlap": "the previous broadcast of its campaign",
-    "media": "its media, which the platform is still processing",
+    "media": "its media, which are uploaded or processed",
     "approval": "a person's approval",
     "canary": "its canary",
 }

@@ -1,13 +1,25 @@
 """Which beats have something to do, told from what the ledger shows at a glance; the others rest."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from carillon.ledger.tracking import RIPE
 from scheduler.prepare import AHEAD
 from scheduler.signs import Signs
 from scheduler.traces import Trace, traces
 
-_PACE = {"prepare": 1.0, "expire": 1.0, "rescue": 1.0, "recheck": 1.0, "watch": 2.0, "tell": 2.0, "sweep": 5.0}
+_PACE = {
+    "prepare": 1.0,
+    "expire": 1.0,
+    "rescue": 1.0,
+    "recheck": 1.0,
+    "follow": 1.0,
+    "collect": 1.0,
+    "uploads": 1.0,
+    "watch": 2.0,
+    "tell": 2.0,
+    "sweep": 5.0,
+}
 """Seconds from one run of a beat to the next while it has something to do; those not named here go at each look."""
 
 _AFTER_A_CHANGE = {"watch": 5.0, "tell": 90.0}
@@ -69,6 +81,9 @@ class Agenda:
             "expire": signs.expires_at is not None and signs.expires_at <= signs.now,
             "rescue": signs.under_way,
             "recheck": signs.stopped,
+            "follow": _is_past(signs.follow_at, signs),
+            "collect": _is_past(signs.collect_at, signs) or _is_past(signs.untracked_since, signs, RIPE),
+            "uploads": _is_past(signs.upload_at, signs),
             "sweep": signs.queued,
             **{name: self._changed_within(name, seconds, signs) for name, seconds in _AFTER_A_CHANGE.items()},
         }
@@ -83,3 +98,7 @@ class Agenda:
             return False
         before, self._traces, self._traced_at = self._traces, traces(self._path), ticks
         return self._traces != before
+
+
+def _is_past(at: datetime | None, signs: Signs, by: timedelta = timedelta(0)) -> bool:
+    return at is not None and at <= signs.now - by

@@ -5,6 +5,7 @@ that, a batch at a time (`revise.py`); if that is cut off, by the next plan of a
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,12 @@ def creator_ids(connection: Connection, catalogue: Catalogue) -> dict[str, int]:
     return {creator.key: known[creator.platform, creator.account] for creator in catalogue.creators.values()}
 
 
+def put_creator(connection: Connection, creator: Creator, note: Note) -> int:
+    """One that must be known before the files that declare it are in force; returns its id in the ledger."""
+    (id_,) = _insert(connection, [{**_live_values(creator), "throttled_in_a_row": 0}], note).values()
+    return id_
+
+
 def content_digest(frozen: str) -> str:
     return hashlib.sha256(frozen.encode()).hexdigest()
 
@@ -81,6 +88,7 @@ def frozen_values(entry: Entry, content: str) -> dict[str, Any]:
         "catch_up": entry.catch_up,
         "on_unknown": entry.on_unknown,
         "expires_after": int(entry.expires_after.total_seconds()),
+        "labels": json.dumps(entry.labels, ensure_ascii=False) if entry.labels else None,
     }
 
 
@@ -173,6 +181,7 @@ def _live_values(creator: Creator) -> dict[str, Any]:
         "quiet_hours": str(creator.quiet_hours) if creator.quiet_hours else None,
         "limit_count": creator.limit.count,
         "limit_seconds": creator.limit.seconds,
+        "webhook_secret": creator.webhook_secret,
         "enabled": creator.enabled,
     }
 

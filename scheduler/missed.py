@@ -10,11 +10,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, or_, select
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
-from carillon.ledger import accounts, beats
+from carillon.ledger import accounts, beats, placing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import among
 from carillon.ledger.states import Note, State, move
@@ -80,13 +80,15 @@ def _left_out_ids(ledger: Ledger, start: datetime, end: datetime) -> list[int]:
         broadcasts.c.state == State.PLANNED,
         broadcasts.c.waiting_for == "time",
         broadcasts.c.kind != "send",
-        broadcasts.c.due_at > start,
-        broadcasts.c.due_at <= end - GRACE,
+        or_(
+            and_(broadcasts.c.goes_at.is_(None), broadcasts.c.due_at > start, broadcasts.c.due_at <= end - GRACE),
+            and_(broadcasts.c.goes_at > start, broadcasts.c.goes_at <= end - GRACE),
+        ),
     )
     columns = (broadcasts.c.id, broadcasts.c.campaign, broadcasts.c.creator_id, broadcasts.c.catch_up)
     pairs: dict[Pair, list[Row[Any]]] = defaultdict(list)
     with ledger.read() as session:
-        for row in session.execute(select(*columns).where(*fell_due).order_by(broadcasts.c.due_at)):
+        for row in session.execute(select(*columns).where(*fell_due).order_by(placing.DUE)):
             pairs[row.campaign, row.creator_id].append(row)
     return [row.id for missed in pairs.values() for row in left_out(missed[-1].catch_up, missed)]
 

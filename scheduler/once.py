@@ -4,7 +4,7 @@ They go the same way as all others. Where no scheduler runs, `release_own` moves
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from carillon.wall_clock import instant_of, shown
 from scheduler.awake import SWEEP_AFTER
 from scheduler.edits import frozen_values
 from scheduler.proposals import row_for
+from scheduler.uploads import want_media
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def insert_once(ledger: Ledger, chosen: Collection[Once], who: str) -> list[int]
         rows = [_row(id_, once, note) for id_, once in zip(ids, chosen, strict=True)]
         new = insert(broadcasts).returning(broadcasts.c.id)
         inserted = [connection.execute(new.values(row)).scalar_one() for row in rows]
+        want_media(connection, rows, note)
         accounts.wake(connection, ids, note.at)
         return inserted
 
@@ -91,7 +93,7 @@ def _account(once: Once) -> tuple[str, str]:
 
 def _row(creator_id: int, once: Once, note: Note) -> dict[str, Any]:
     pair = (once.entry.campaign, creator_id)
-    row = row_for(pair, once.entry, once.occurrence, 1, note)
+    row = row_for(pair, replace(once.entry, lead=None), once.occurrence, 1, note)
     return row | {"kind": "send", **frozen_values(once.entry, once.content.frozen())}
 
 

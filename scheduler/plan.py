@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, literal, select
+from sqlalchemy import Connection, Row, literal, select
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.occurrences import Occurrence
@@ -31,6 +31,9 @@ SOON = timedelta(hours=20)
 AHEAD = timedelta(hours=23)
 """Of what is planned further than that, but not so far, each beat takes some, those that are planned least: what came
 into force together is not planned again all at once."""
+
+_BEYOND_LEAD, _LEAD_AHEAD = timedelta(hours=1), timedelta(minutes=30)
+"""What is placed ahead is planned so much further than its lead, and falls behind when it is only so much further."""
 
 _SOME, _PART = 100, 100
 """So many, or such a part of all where that is more."""
@@ -67,7 +70,22 @@ def _behind(ledger: Ledger, catalogue: Catalogue) -> Sequence[Pair]:
         late = session.execute(ordered.where(cursors.c.planned_until < now + SOON)).all()
         window = (cursors.c.planned_until >= now + SOON, cursors.c.planned_until < now + AHEAD)
         ahead = session.execute(ordered.where(*window).limit(some)).all()
-    return [(row.campaign, row.creator_id) for row in (*late, *ahead)]
+        found = dict.fromkeys((row.campaign, row.creator_id) for row in (*late, *ahead))
+        return list(found | dict.fromkeys(_with_lead_behind(session.connection(), catalogue, now)))
+
+
+def _with_lead_behind(connection: Connection, catalogue: Catalogue, now: datetime) -> Sequence[Pair]:
+    """Those that are placed ahead of time must be planned further than that."""
+    leads = catalogue.leads
+    if not leads:
+        return ()
+    columns = (cursors.c.campaign, cursors.c.creator_id, cursors.c.planned_until)
+    behind = select(*columns).where(NOT_WITHDRAWN, cursors.c.planned_until < now + max(leads.values()) + _LEAD_AHEAD)
+    return [
+        (row.campaign, row.creator_id)
+        for row in connection.execute(behind.order_by(*columns[:2]))
+        if row.campaign in leads and row.planned_until < now + leads[row.campaign] + _LEAD_AHEAD
+    ]
 
 
 class _Planner:
@@ -112,7 +130,7 @@ class _Planner:
 
 
 def _proposal(cursor: Row[Any], entry: Entry, once: Ats, note: Note) -> Proposal:
-    until = note.at + HORIZON
+    until = note.at + max(HORIZON, (entry.lead or timedelta()) + _BEYOND_LEAD)
     found = list(islice(_occurrences(cursor, entry, once, until), _MOST_OF_ONE))
     return propose(cursor, entry, found, found[-1].instant if len(found) == _MOST_OF_ONE else until, note)
 

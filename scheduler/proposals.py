@@ -8,7 +8,7 @@ meanwhile is dropped.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,13 @@ from carillon.campaigns.text import TextError
 from carillon.ledger import alarms
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import insert_all_new
+from carillon.ledger.placing import NOT_TAKEN, WITHDRAW, said_by_a_person
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import broadcasts, events
 from scheduler.awake import wake_each
 from scheduler.edits import frozen_values
 from scheduler.pairs import Pair, around, cursors_of, put_cursors
+from scheduler.uploads import want_media
 
 _WITHDRAWN = ("removed", "disabled", "rescheduled")
 
@@ -67,6 +69,8 @@ def carry_out(connection: Connection, proposals: Sequence[Proposal], note: Note)
     sound = _still_sound(connection, proposals)
     rows = [row for proposal in sound for row in proposal.rows]
     new = _insert(connection, rows, note)
+    keys = {_key(row) for row in new}
+    want_media(connection, [row for row in rows if _key_of(row) in keys], note)
     counts = Counter((row.campaign, row.creator_id) for row in new)
     put_cursors(connection, [_moved_on(proposal, counts[proposal.pair]) for proposal in sound])
     wakes: dict[int, datetime] = {}
@@ -80,7 +84,7 @@ def carry_out(connection: Connection, proposals: Sequence[Proposal], note: Note)
 
 
 def row_for(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note) -> dict[str, Any]:
-    due_at = item.due
+    goes_at = item.due if entry.lead else None
     return {
         "campaign": pair[0],
         "creator_id": pair[1],
@@ -92,8 +96,9 @@ def row_for(pair: Pair, entry: Entry, item: Occurrence, number: int, note: Note)
         "number": number,
         "day": item.day,
         "revision": entry.revision,
-        "due_at": due_at,
-        "expires_at": expiry(entry, due_at),
+        "due_at": item.due - (entry.lead or timedelta()),
+        "goes_at": goes_at,
+        "expires_at": expiry(entry, item.due),
         "state": State.PLANNED.value,
         "state_since": note.at,
         "waiting_for": "time",
@@ -114,16 +119,23 @@ def expiry(entry: Entry, due_at: datetime) -> datetime:
 
 def ats(connection: Connection, pairs: Collection[Pair]) -> Ats:
     """One that went, or may yet go, is the only one; one that an edit withdrew is as if it had never been."""
-    columns = [broadcasts.c[name] for name in ("campaign", "creator_id", "state", "reason")]
+    columns = [broadcasts.c[name] for name in ("campaign", "creator_id", "state", "reason", "wish", "wished")]
     which = (around(connection, broadcasts, pairs), broadcasts.c.kind == "at")
     had, gone = set(), set()
     for row in connection.execute(select(*columns).where(*which)) if pairs else ():
         pair = (row.campaign, row.creator_id)
+        if _is_being_withdrawn(row):
+            continue
         if row.state not in {State.CANCELLED, State.FAILED, State.SKIPPED, State.EXPIRED}:
             gone.add(pair)
         if row.state != State.CANCELLED or not (row.reason or "").startswith(_WITHDRAWN):
             had.add(pair)
     return Ats(had, gone)
+
+
+def _is_being_withdrawn(row: Row[Any]) -> bool:
+    """From a platform's scheduler, by an edit: what is declared in its place waits for that (`resent.py`)."""
+    return bool(row.state == State.PLACED and row.wish == WITHDRAW and not said_by_a_person(row))
 
 
 def tell_of_text(ledger: Ledger, pair: Pair, entry: Entry, error: TextError) -> None:
@@ -152,12 +164,16 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]], note: Note) 
     columns = [broadcasts.c[name] for name in ("id", "campaign", "creator_id", "occurrence")]
     new = insert_all_new(connection, broadcasts, rows, *columns)
     inserted = {_key(row) for row in new}
-    met = {key: row for row in rows if (key := (row["campaign"], row["creator_id"], row["occurrence"])) not in inserted}
+    met = {key: row for row in rows if (key := _key_of(row)) not in inserted}
     return [*new, *_plan_again(connection, met, note)]
 
 
 def _key(row: Row[Any]) -> tuple[str, int, str]:
     return row.campaign, row.creator_id, row.occurrence
+
+
+def _key_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return row["campaign"], row["creator_id"], row["occurrence"]
 
 
 def _plan_again(
@@ -181,7 +197,7 @@ def _plan_again(
 
 def _move_back(connection: Connection, old: Row[Any], row: Mapping[str, Any], note: Note) -> list[int]:
     changes = {name: row[name] for name in row if name not in {"state", "state_since", "version", "attempts"}}
-    changes |= {"reason": None, "number": old.number}
+    changes |= {"reason": None, "number": old.number, **NOT_TAKEN}
     why = Note(note.at, note.who, "declared again in the file")
     return move(connection, version_of(old.id, old.version), State.CANCELLED, State.PLANNED, why, **changes)
 

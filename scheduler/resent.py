@@ -9,9 +9,11 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
 
+from carillon.ledger import accounts
 from carillon.ledger.inserts import among, day_before
+from carillon.ledger.placing import DUE, WITHDRAW
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, events
 
@@ -20,6 +22,7 @@ _OR_HELD = [literal(state.value, literal_execute=True) for state in (*_REACHED, 
 """Said in the statement itself: two indexes are only for statements that say so, and hold nothing that waits."""
 
 _DAY = timedelta(days=1)
+_AGAIN = timedelta(seconds=5)
 _EARLIER = broadcasts.alias("earlier")
 
 
@@ -28,13 +31,36 @@ def hold_resent(connection: Connection, ids: Collection[int], names: Collection[
     if not ids:
         return set()
     found = {**_under_another_name(connection, ids, names), **_under_another_revision(connection, ids)}
+    awaited = _under_withdrawal(connection, ids, note) - found.keys()
     for decided in _said_by_a_person(connection, found):
         del found[decided]
     for broadcast_id, words in found.items():
         reason = f"edited_after_send: {words}"
         this_one = broadcasts.c.id == broadcast_id
         move(connection, this_one, State.PLANNED, State.HELD, Note(note.at, note.who, reason), reason=reason)
-    return set(found)
+    return set(found) | awaited
+
+
+def _under_withdrawal(connection: Connection, ids: Collection[int], note: Note) -> set[int]:
+    """Those before which something is being withdrawn from a platform's scheduler: they wait for that to be done."""
+    planned, earlier = broadcasts, _EARLIER
+    before = and_(earlier.c.creator_id == planned.c.creator_id, _is_withdrawn(earlier), _is_like(planned, earlier))
+    found = set(connection.scalars(select(planned.c.id).join(earlier, before).where(_are(connection, planned, ids))))
+    if found:
+        again = {"waiting_for": "overlap", "not_before": note.at + _AGAIN}
+        connection.execute(update(planned).where(among(connection, planned.c.id, found)).values(again))
+        whose = select(planned.c.creator_id).where(planned.c.id.in_(found)).distinct()
+        accounts.wake(connection, list(connection.scalars(whose)), note.at + _AGAIN)
+    return found
+
+
+def _is_withdrawn(earlier: Any) -> ColumnElement[bool]:
+    placed = earlier.c.state == literal(State.PLACED.value, literal_execute=True)
+    return and_(placed, earlier.c.wish == WITHDRAW)
+
+
+def _is_like(planned: Any, earlier: Any) -> ColumnElement[bool]:
+    return or_(earlier.c.campaign == planned.c.campaign, earlier.c.content_digest == planned.c.content_digest)
 
 
 def _said_by_a_person(connection: Connection, ids: Collection[int]) -> set[int]:
@@ -48,13 +74,13 @@ def _said_by_a_person(connection: Connection, ids: Collection[int]) -> set[int]:
 def _under_another_revision(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     planned, earlier = broadcasts, _EARLIER
     same_day = (
-        select(planned.c.id, earlier.c.id, earlier.c.occurrence)
+        select(planned.c.id, earlier.c.id, earlier.c.occurrence, earlier.c.day != planned.c.day)
         .join(
             earlier,
             and_(
                 earlier.c.campaign == planned.c.campaign,
                 earlier.c.creator_id == planned.c.creator_id,
-                earlier.c.day == planned.c.day,
+                or_(earlier.c.day == planned.c.day, and_(earlier.c.kind == "at", planned.c.kind == "at")),
                 earlier.c.revision != planned.c.revision,
                 earlier.c.kind != "send",
             ),
@@ -62,22 +88,26 @@ def _under_another_revision(connection: Connection, ids: Collection[int]) -> dic
         .where(_are(connection, planned, ids), _reached(earlier))
     )
     return {
-        id_: f"broadcast {other} ({label}) went out that day, before the schedule was edited"
-        for id_, other, label in connection.execute(same_day)
+        id_: f"broadcast {other} ({label}) went out {_when(once)}, before the schedule was edited"
+        for id_, other, label, once in connection.execute(same_day)
     }
+
+
+def _when(once: bool) -> str:
+    return "that day" if not once else "already"
 
 
 def _under_another_name(connection: Connection, ids: Collection[int], names: Collection[str]) -> dict[int, str]:
     planned, earlier = broadcasts, _EARLIER
     same_content = (
-        select(planned.c.id, planned.c.due_at, earlier.c.id, earlier.c.campaign, earlier.c.state_since)
+        select(planned.c.id, DUE, earlier.c.id, earlier.c.campaign, earlier.c.state_since)
         .join(
             earlier,
             and_(
                 earlier.c.creator_id == planned.c.creator_id,
                 earlier.c.content_digest == planned.c.content_digest,
                 earlier.c.campaign != planned.c.campaign,
-                earlier.c.state_since >= day_before(connection, planned.c.due_at),
+                earlier.c.state_since >= day_before(connection, DUE),
             ),
         )
         .where(_are(connection, planned, ids), _reached(earlier))
@@ -96,4 +126,5 @@ def _are(connection: Connection, planned: Any, ids: Collection[int]) -> ColumnEl
 
 def _reached(earlier: Any) -> Any:
     in_doubt = and_(earlier.c.state == State.HELD, earlier.c.reason.startswith("unknown_outcome"))
-    return and_(earlier.c.state.in_(_OR_HELD), or_(earlier.c.state.in_(_REACHED), in_doubt))
+    withdrawn = and_(earlier.c.state == State.PLACED, func.coalesce(earlier.c.wish, "") == WITHDRAW)
+    return and_(earlier.c.state.in_(_OR_HELD), or_(earlier.c.state.in_(_REACHED), in_doubt), ~withdrawn)

@@ -5,7 +5,7 @@ of broadcasts that are not due and have no attempt. What is under way keeps what
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,13 +14,15 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
-from carillon.ledger import accounts
+from carillon.ledger import accounts, placing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import among
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, catalogues, cursors, events
+from scheduler import placed
 from scheduler.edits import creator_ids, frozen_values
 from scheduler.pairs import Pair, around, batches, cursors_of, put_cursors
+from scheduler.uploads import want_media
 
 _AT_ONCE = 200
 _RESCHEDULED = "rescheduled: the campaign's schedule was edited"
@@ -38,12 +40,21 @@ def revise(
     names = names_of(ledger, catalogue) if pairs else {}
     for batch in batches(pairs, _AT_ONCE):
         entries = {pair: entry_of(catalogue, names, pair) for pair in batch}
+        _keep_files(entries.values())
         with ledger.write() as connection:
             if stopping() or not still_in_force(connection, generation):
                 return
             accounts.lock(connection, sorted({creator_id for _, creator_id in batch}))
             note = Note(ledger.now(connection), who, "the campaign files were edited")
             _revise_batch(connection, entries, note)
+
+
+def _keep_files(entries: Iterable[Entry | None]) -> None:
+    """A large file is copied before anything is locked."""
+    for entry in entries:
+        if entry is not None and is_live(entry):
+            with suppress(TextError):
+                entry.keep_files()
 
 
 def still_in_force(connection: Connection, generation: int) -> bool:
@@ -66,15 +77,19 @@ def entry_of(catalogue: Catalogue, names: Mapping[int, str], pair: Pair) -> Entr
 
 def _revise_batch(connection: Connection, entries: Mapping[Pair, Entry | None], note: Note) -> None:
     found = {pair: cursor for pair, cursor in cursors_of(connection, entries).items() if cursor.edited}
-    waiting = _waiting(connection, found)
+    waiting, on_platform = _waiting(connection, found), placed.placed_of(connection, found, note.at)
     withdrawn: dict[str, list[Row[Any]]] = defaultdict(list)
     put_cursors(connection, [_revised(cursor, entries[pair], note) for pair, cursor in found.items()])
     for pair, cursor in found.items():
         entry, rows = entries[pair], waiting[pair]
-        planned = [row for row in rows if row.state == State.PLANNED and row.due_at > note.at]
+        planned = [row for row in rows if row.state == State.PLANNED and placing.due(row) > note.at]
         if entry is None or not is_live(entry):
-            withdrawn[_REMOVED if entry is None else _DISABLED] += rows
-        elif cursor.revision != entry.revision:
+            reason = _REMOVED if entry is None else _DISABLED
+            withdrawn[reason] += rows
+            placed.withdraw(connection, on_platform[pair], reason, note)
+            continue
+        placed.revise(connection, entry, on_platform[pair], _RESCHEDULED, note)
+        if cursor.revision != entry.revision:
             withdrawn[_RESCHEDULED] += planned
         else:
             _refresh(connection, entry, [row for row in planned if row.attempts == 0], note)
@@ -117,8 +132,8 @@ def _cancel(connection: Connection, rows: Sequence[Row[Any]], reason: str, note:
 def _refresh(connection: Connection, entry: Entry, rows: Sequence[Row[Any]], note: Note) -> None:
     if not rows:
         return
-    after = min(row.due_at for row in rows) - entry.schedule.jitter - timedelta(seconds=1)
-    known = {item.label: item for item in entry.occurrences(after, max(row.due_at for row in rows))}
+    after = min(map(placing.due, rows)) - entry.schedule.jitter - timedelta(seconds=1)
+    known = {item.label: item for item in entry.occurrences(after, max(map(placing.due, rows)))}
     fresh = []
     for row in rows:
         if row.occurrence in known:
@@ -130,6 +145,8 @@ def _refresh(connection: Connection, entry: Entry, rows: Sequence[Row[Any]], not
 
 def _values(row: Row[Any], entry: Entry, content: str) -> dict[str, Any]:
     values = frozen_values(entry, content)
+    values["goes_at"] = placing.due(row) if entry.lead else None
+    values["due_at"] = placing.due(row) - (entry.lead or timedelta())
     values["expires_at"] = row.expires_at + timedelta(seconds=values["expires_after"] - row.expires_after)
     return values
 
@@ -149,6 +166,8 @@ def _replace(connection: Connection, fresh: Sequence[tuple[Row[Any], dict[str, A
     ]
     in_place = update(broadcasts).where(this_one).values(version=broadcasts.c.version + 1, **said)
     connection.execute(in_place, rows)
+    accounts.wake(connection, sorted({row.creator_id for row, _ in fresh}), note.at)
+    want_media(connection, [{**row._asdict(), **values} for row, values in fresh], note)
     same = {"at": note.at, "source": "planned", "target": "planned", "who": note.who}
     why = "its content was edited before it was due"
     told = [{"broadcast_id": row.id, "creator_id": row.creator_id, "why": why, **same} for row, _ in fresh]

@@ -5,6 +5,7 @@ import dramatiq
 from carillon.ledger.connect import Ledger
 from carillon.monitoring.notify import Notifier
 from carillon.monitoring.ping import Ping
+from carillon.platforms.store import Store
 from carillon.settings import Settings
 from scheduler import outlook
 from scheduler.agenda import Agenda
@@ -17,7 +18,8 @@ class Service:
 
     def __init__(self, settings: Settings, ledger: Ledger, broker: dramatiq.Broker, who: str) -> None:
         path, overridden = settings.campaigns, frozenset(settings.platform_urls)
-        self._publisher = Publisher(ledger, path, overridden, who, lambda: outlook.tell(path, overridden))
+        store = Store(settings.uploads)
+        self._publisher = Publisher(ledger, path, overridden, who, lambda: outlook.tell(path, overridden), store)
         self._notifier = Notifier(ledger, settings.alarm_urls, who)
         ping = Ping(settings.ping_url, self._wrong)
         agenda = Agenda(path)

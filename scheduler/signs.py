@@ -12,17 +12,24 @@ from sqlalchemy import ScalarSelect, Select, func, null, select
 
 from carillon import clock
 from carillon.ledger.connect import Ledger
+from carillon.ledger.placing import PLACED
 from carillon.ledger.prepared import Prepared
 from carillon.ledger.states import State
 from carillon.ledger.tables import alarms as alarm_rows
 from carillon.ledger.tables import broadcasts, catalogues, creators, events
+from carillon.ledger.tables_media import uploads
+from carillon.ledger.tables_results import trackings
+from carillon.ledger.tracking import UNTRACKED
+from carillon.ledger.uploading import IS_OPEN
 
 
 @dataclass(frozen=True)
 class Signs:
     """The ledger at `now`, by its own clock; `begun` and `ended` are the ticks around that moment.
 
-    `wake_at` is when something may go next, `expires_at` when something that waits can go no more.
+    `wake_at` is when something may go next, `expires_at` when something that waits can go no more, `collect_at` when
+    results are to be asked for, `untracked_since` since when something is sent whose results nobody asks for yet,
+    `follow_at` when something that is placed is to be looked at, `upload_at` when a medium is to be uploaded.
     """
 
     begun: float
@@ -36,6 +43,10 @@ class Signs:
     queued: bool
     under_way: bool
     stopped: bool
+    untracked_since: datetime | None = None
+    collect_at: datetime | None = None
+    follow_at: datetime | None = None
+    upload_at: datetime | None = None
 
 
 class Question:
@@ -50,7 +61,8 @@ class Question:
     def ask(self) -> Signs:
         """Raises DBAPIError."""
         begun = clock.ticks()
-        told_at, wake_at, planned, queued, sending, unknown, generation, event, alarm, stopped = self._row()
+        told_at, wake_at, planned, queued, sending, unknown, generation, event, alarm, stopped, *more = self._row()
+        untracked_since, collect_at, follow_at, upload_at = more
         now = clock.now() if self._ledger.embedded else told_at.astimezone(UTC)
         return Signs(
             begun=begun,
@@ -64,6 +76,10 @@ class Question:
             queued=queued is not None,
             under_way=sending is not None or unknown is not None,
             stopped=stopped is not None,
+            untracked_since=untracked_since,
+            collect_at=collect_at,
+            follow_at=follow_at,
+            upload_at=upload_at,
         )
 
     def close(self) -> None:
@@ -91,6 +107,10 @@ def _question(*, embedded: bool) -> Select[Any]:
         _alone(select(func.max(events.c.id))),
         _alone(select(func.max(alarm_rows.c.id))),
         _alone(select(func.min(alarm_rows.c.id)).where(alarm_rows.c.cleared_at.is_(None), stopped)),
+        _alone(select(func.min(broadcasts.c.state_since)).where(UNTRACKED)),
+        _alone(select(func.min(trackings.c.next_at))),
+        _alone(select(func.min(broadcasts.c.hand_off_at)).where(PLACED)),
+        _alone(select(func.min(uploads.c.next_at)).where(IS_OPEN)),
     )
 
 

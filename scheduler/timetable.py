@@ -25,9 +25,11 @@ from carillon.monitoring.absent import Lookout
 from scheduler.agenda import Agenda
 from scheduler.clock_guard import ClockGuard
 from scheduler.clock_steps import ClockSteps
+from scheduler.collect import collect
 from scheduler.files import forget_gone
 from scheduler.missed import GRACE, catch_up, gap
 from scheduler.neighbours import look_for_neighbours
+from scheduler.placed import follow_placed
 from scheduler.plan import plan
 from scheduler.prepare import Preparations
 from scheduler.publish import Publisher
@@ -37,6 +39,7 @@ from scheduler.rescue import Reminders, recheck_stopped, rescue
 from scheduler.signs import Question
 from scheduler.sweep import expire, sweep
 from scheduler.turns import Turns
+from scheduler.uploads import order_uploads, tidy_store
 from scheduler.watch import watch
 
 log = structlog.get_logger()
@@ -97,6 +100,9 @@ class Timetable:
             ("expire", 120, self._expire),
             ("rescue", 120, self._rescue),
             ("recheck", 120, self._recheck),
+            ("follow", 120, self._follow),
+            ("collect", 120, self._collect),
+            ("uploads", 120, self._uploads),
             ("watch", 30, self._watch),
             ("sweep", 120, self._sweep),
             ("beat", 10, self._beat),
@@ -104,6 +110,7 @@ class Timetable:
             ("tell", 20, self._tell),
             ("neighbours", 60, self._neighbours),
             ("tidy", 60, self._tidy),
+            ("store", 3600, self._tidy_store),
             ("ping", 60, self._ping),
         ):
             turn = self._turn(name, run)
@@ -220,6 +227,15 @@ class Timetable:
     def _recheck(self) -> None:
         recheck_stopped(self._ledger, self._broker, self._reminders)
 
+    def _follow(self) -> None:
+        follow_placed(self._ledger, self._broker, self._reminders)
+
+    def _collect(self) -> None:
+        collect(self._ledger, self._broker, self._reminders)
+
+    def _uploads(self) -> None:
+        order_uploads(self._ledger, self._broker, self._reminders)
+
     def _watch(self) -> None:
         watch(self._ledger)
 
@@ -232,6 +248,10 @@ class Timetable:
     def _tidy(self) -> None:
         forget_gone(self._ledger)
         self._steps.clear_old()
+
+    def _tidy_store(self) -> None:
+        if self._publisher.store:
+            tidy_store(self._ledger, self._publisher.store)
 
     def _ends(self, name: str) -> Callable[[], bool]:
         """Asked by a beat that takes long: whether it shall end. Who asks does not hang."""

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true, update
 
-from carillon.ledger import alarms, allowance
+from carillon.ledger import alarms, allowance, placing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.states import State
 from carillon.ledger.tables import alarms as alarm_rows
@@ -22,6 +22,8 @@ PATIENCE = {
     State.HELD: timedelta(0),
 }
 OVERDUE = timedelta(minutes=1)
+NOT_SETTLED = timedelta(minutes=2)
+"""After the due time of what the platform was to send, until it is known to be sent."""
 _TELL_AGAIN = timedelta(hours=1)
 _TOLD = [broadcasts.c[name] for name in ("id", "creator_id", "creator", "campaign", "state", "state_since", "reason")]
 
@@ -31,7 +33,7 @@ def watch(ledger: Ledger) -> None:
     with ledger.read() as session:
         now = ledger.now(session.connection())
         still_open = set(session.scalars(_open_causes()))  # first: what others raise meanwhile is not cleared below
-        stuck = {_cause(row): row for row in session.execute(_stuck(now))}
+        stuck = {_cause(row): row for wanted in (_stuck(now), _not_settled(now)) for row in session.execute(wanted)}
         stuck |= {f"overdue:{row.id}": row for row in _overdue(session.connection(), now)}
         untold = list(session.execute(_untold(now)))
     if stuck.keys() == still_open and not untold:
@@ -55,6 +57,10 @@ def _stuck(now: datetime) -> Any:
         for state, patience in PATIENCE.items()
     ]
     return select(*_TOLD).where(or_(*too_long))
+
+
+def _not_settled(now: datetime) -> Any:
+    return select(*_TOLD).where(placing.PLACED, broadcasts.c.goes_at <= now - NOT_SETTLED)
 
 
 def _overdue(connection: Connection, now: datetime) -> list[Row[Any]]:
@@ -99,12 +105,14 @@ def _words(row: Row[Any]) -> str:
     if row.state == State.UNKNOWN:
         seen = f"the platform is being asked, see `carillon show {row.id}`"
         return f"{about} may or may not have been taken: {row.reason}; {seen}"
+    if row.state == State.PLACED:
+        return f"{about} was due, and the platform is not known to have sent it: see `carillon show {row.id}`"
     return f"{about} has been {row.state} since {row.state_since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _open_causes() -> Any:
     """Of alarms that this beat raises itself; others are cleared by who raised them."""
-    prefixes = ("queued:", "sending:", "unknown:", "held:", "overdue:")
+    prefixes = ("queued:", "sending:", "unknown:", "held:", "placed:", "overdue:")
     mine = or_(*(alarm_rows.c.cause.startswith(prefix) for prefix in prefixes))
     return select(alarm_rows.c.cause).where(alarm_rows.c.cleared_at.is_(None), mine)
 

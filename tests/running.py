@@ -64,12 +64,13 @@ class Carillon:
         fresh.write_text(text)
         fresh.replace(self.file)
 
-    def up(self) -> None:
+    def up(self, *, dashboard: bool = False) -> None:
         """Start it, and wait until it says so."""
+        words = [] if dashboard else ["--no-dashboard"]
         with (self.folder / "up.log").open("ab") as log:
             start = log.tell()
             self.process = subprocess.Popen(
-                [*COMMAND, "up", "--no-dashboard"], cwd=self.folder, env=self.environment, stdout=log, stderr=log
+                [*COMMAND, "up", *words], cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
         until(lambda: b"[info     ] up " in (self.folder / "up.log").read_bytes()[start:] or self._ended())
 

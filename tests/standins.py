@@ -174,7 +174,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             reply = standin.take(Seen(self.command, self.path, headers, body, time.monotonic()))
             self._send(reply)
 
-        do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
+        do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
 
         def _send(self, reply: Reply) -> None:
             body, kind = _bytes(reply.body)

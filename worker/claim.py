@@ -6,14 +6,16 @@ held it before.
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
 from carillon import clock
-from carillon.ledger import accounts, allowance, clear
+from carillon.ledger import accounts, allowance, clear, placing
 from carillon.ledger.allowance import Wait
 from carillon.ledger.clear import Taking
 from carillon.ledger.owners import this_process
@@ -27,8 +29,14 @@ _OWN_WAITS = ("retry", "media", "cool_down")
 """What else a broadcast waits for is its account's business, and may end sooner than it seemed."""
 
 
+_TRY_TO_PLACE_AGAIN = timedelta(minutes=10)
+"""Slots around a due time to come free only when others are withdrawn."""
+
 Subject = Row[Any] | Parcel
 """A broadcast as it was read."""
+
+Weighed = Callable[[Connection, Row[Any], datetime], Wait | None]
+"""What it waits for, asked under the account's lock."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,19 @@ def claim(means: Means, broadcast: Subject, request_digest: str, baseline: str |
     taking = _taking(means, broadcast, request_digest, baseline)
     if means.stopping.is_set():
         return Gone()
-    clearly = clear.claim(means.ledger, taking)
+    clearly = clear.claim(means.ledger, taking) if broadcast.goes_at is None else None
     if clearly:
         return Claim(*clearly, taking.token, begun + LEASE_SECONDS)
-    return _weigh(means, broadcast, taking, begun)
+    return _weigh(means, broadcast, taking, begun, _wait)
+
+
+def claim_place(
+    means: Means, broadcast: Subject, request_digest: str, baseline: str | None, least_ahead: timedelta
+) -> Claim | Wait | Gone:
+    """As `claim`, for a broadcast that is to be placed: with a slot for when it is due."""
+    begun = clock.ticks()
+    taking = _taking(means, broadcast, request_digest, baseline)
+    return _weigh(means, broadcast, taking, begun, partial(_wait_to_place, least_ahead=least_ahead))
 
 
 def _taking(means: Means, broadcast: Subject, request_digest: str, baseline: str | None) -> Taking:
@@ -76,12 +93,12 @@ def _taking(means: Means, broadcast: Subject, request_digest: str, baseline: str
     )
 
 
-def _weigh(means: Means, broadcast: Subject, taking: Taking, begun: float) -> Claim | Wait | Gone:
+def _weigh(means: Means, broadcast: Subject, taking: Taking, begun: float, weighed: Weighed) -> Claim | Wait | Gone:
     with accounts.held(means.ledger, [broadcast.creator_id]) as (connection, now):
         row = _as_preflighted(connection, broadcast, now)
         if row is None or means.stopping.is_set():
             return Gone()
-        wait = _wait(connection, row, now)
+        wait = weighed(connection, row, now)
         if wait:
             put_back(connection, row, wait, Note(now, means.who, f"not now: {wait.cause}"))
             return wait
@@ -91,9 +108,10 @@ def _weigh(means: Means, broadcast: Subject, taking: Taking, begun: float) -> Cl
 
 def put_back(connection: Connection, row: Subject, wait: Wait, note: Note) -> None:
     """From `queued` to `planned`: it waits again, and waiting is no attempt."""
+    early = row.goes_at is not None and row.goes_at > note.at
     changes = {
         "waiting_for": wait.cause,
-        "not_before": wait.until if wait.cause in _OWN_WAITS else None,
+        "not_before": wait.until if early or wait.cause in _OWN_WAITS else None,
         "put_offs": row.put_offs + 1 if wait.cause == "retry" else 0,
         "hand_offs": 0,
         "hand_off_at": None,
@@ -112,12 +130,30 @@ def _as_preflighted(connection: Connection, broadcast: Subject, now: datetime) -
 
 
 def _wait(connection: Connection, row: Row[Any], now: datetime) -> Wait | None:
+    if row.goes_at is not None and row.goes_at > now:
+        return Wait("time", row.goes_at)
     account = allowance.accounts(connection, creators.c.id == row.creator_id)
     standing = allowance.standings(connection, account, now)[row.creator_id]
     wait = standing.wait(row.campaign)
     if wait is None and allowance.better(connection, row, now, standing.paused_campaigns) >= standing.free:
         return Wait("limit", standing.frees_next)
     return wait
+
+
+def _wait_to_place(connection: Connection, row: Row[Any], now: datetime, least_ahead: timedelta) -> Wait | None:
+    """What is due too soon, or in the creator's quiet hours, is not placed: Carillon sends it, when it may go."""
+    account = connection.execute(select(creators).where(creators.c.id == row.creator_id)).one()
+    paused = allowance.paused(connection)
+    blocked = allowance.blocked(account, paused.accounts, now)
+    if blocked:
+        return blocked
+    if row.campaign in paused.campaigns:
+        return Wait("pause")
+    if row.goes_at < now + least_ahead or allowance.quiet_until(account, row.goes_at):
+        return Wait("time", row.goes_at)
+    if not placing.room(connection, account, row.goes_at):
+        return Wait("limit", min(row.goes_at, now + _TRY_TO_PLACE_AGAIN))
+    return None
 
 
 def _take(connection: Connection, row: Row[Any], taking: Taking, now: datetime) -> int:
@@ -143,6 +179,8 @@ def _take(connection: Connection, row: Row[Any], taking: Taking, now: datetime) 
     taken_at = allowance.slot_clock(connection, row.creator_id, now)
     ended_at = taken_at + timedelta(seconds=taking.lease_seconds + taking.timeout_seconds)
     slot = {"attempt_id": attempt_id, "creator_id": row.creator_id, "taken_at": taken_at, "ended_at": ended_at}
+    if row.goes_at is not None and row.goes_at > now:
+        slot |= placing.slot_times(row.goes_at, placing.window_of(connection, row.creator_id))
     connection.execute(insert(slots).values(slot))
     note = Note(now, taking.who, f"claimed, attempt {number}")
     this_one = version_of(row.id, row.version)

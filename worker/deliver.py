@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,8 +24,10 @@ from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
 from worker.account import account_of
-from worker.claim import Claim, claim, put_back
+from worker.claim import Claim, claim, claim_place, put_back
 from worker.means import Means
+from worker.media import with_references
+from worker.place import as_placed, calendar_for
 from worker.preflight import Asked, Clear, Later, Stop, preflight
 from worker.preflight import prepare as ask_ahead
 from worker.reconcile import reconcile
@@ -53,8 +55,11 @@ def prepare(means: Means, broadcast_id: int) -> None:
         order = _read(means, broadcast_id, State.PLANNED)
     except credentials.CredentialError:
         return
-    if order:
-        ask_ahead(means, order.platform, order.account, order.content)
+    if order is None:
+        return
+    content = with_references(means, order.row, order.platform, order.content)
+    if isinstance(content, Content):
+        ask_ahead(means, order.platform, order.account, content)
 
 
 def deliver(means: Means, broadcast_id: int) -> None:
@@ -77,7 +82,10 @@ def deliver(means: Means, broadcast_id: int) -> None:
 
 def _deliver(means: Means, order: Order) -> None:
     try:
-        answer = preflight(means, order.platform, order.account, order.content, order.row.put_offs)
+        order = replace(order, account=means.fresh(order.platform, order.account))
+        answer = _preflight(means, order)
+    except errors.Unreachable as error:
+        answer = Later("retry", verdict.backoff(order.row.put_offs), f"its token cannot be renewed: {error.words}")
     except errors.TurnedAway as error:
         metrics.preflight(order.row.platform, "turned_away")
         if isinstance(error, errors.Throttled):
@@ -94,6 +102,13 @@ def _deliver(means: Means, order: Order) -> None:
             _send(means, order, content, baseline)
 
 
+def _preflight(means: Means, order: Order) -> Clear | Stop | Later:
+    content = with_references(means, order.row, order.platform, order.content)
+    if not isinstance(content, Content):
+        return content
+    return preflight(means, order.platform, order.account, content, order.row.put_offs)
+
+
 def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
     """None unless the broadcast is in that state. Raises CredentialError."""
     row = parcel(means.ledger, broadcast_id)
@@ -105,14 +120,21 @@ def _read(means: Means, broadcast_id: int, state: State) -> Order | None:
 def _send(means: Means, order: Order, content: Content, baseline: str | None) -> None:
     if means.stopping.is_set():
         return
-    request = order.platform.request(order.account, content)
-    claimed = claim(means, order.row, digest(request), baseline)
+    place = calendar_for(order.row, order.platform)
+    if place is None:
+        request = order.platform.request(order.account, content)
+        claimed = claim(means, order.row, digest(request), baseline)
+    else:
+        calendar, goes_at = place
+        request = calendar.place(order.account, content, goes_at)
+        claimed = claim_place(means, order.row, digest(request), baseline, calendar.least_ahead)
     if not isinstance(claimed, Claim):
         means.nudge()
         return
     log.info("claimed", attempt=claimed.number)
     begun = clock.ticks()
-    answer = _attempt(means, order, request, claimed)
+    answer = _unless_renewed(means, order, _attempt(means, order, request, claimed))
+    answer = as_placed(answer) if place else answer
     seconds, answered_at = clock.ticks() - begun, clock.now()
     asked = Asked(means, order.platform, order.account)
     asked.forget_baseline(content)
@@ -145,6 +167,20 @@ def _attempt(means: Means, order: Order, request: Request, claimed: Claim) -> Ve
     return verdict.accepted(receipt)
 
 
+def _unless_renewed(means: Means, order: Order, answer: Verdict) -> Verdict:
+    """A token that ended on the way stops nobody: with a newer one it goes again."""
+    if answer.name != "credentials" or means.tokens is None:
+        return answer
+    try:
+        newer = means.tokens.after_401(order.platform.name, order.account)
+    except errors.Unreachable as error:
+        again = verdict.backoff(order.row.put_offs)
+        return replace(answer, words=error.words, waiting_for="retry", retry_in=again, stop=None)
+    except errors.Unauthorized as error:
+        return verdict.turned_away(error, 0, 0)
+    return replace(answer, waiting_for="retry", retry_in=0.0, stop=None) if newer else answer
+
+
 def digest(request: Request) -> str:
     """What was sent, without the headers that hold the key."""
     return hashlib.sha256(_in_order([request.method, request.url, request.json]).encode()).hexdigest()
@@ -157,7 +193,8 @@ def _account_turned_away(means: Means, order: Order, error: errors.TurnedAway) -
         note = Note(now, means.who, f"preflight, {answer.name}: {answer.words}")
         until = now + timedelta(seconds=answer.cool_down) if answer.cool_down is not None else None
         put_back(connection, order.row, Wait(answer.waiting_for or "retry", until), note)
-        settle_account(connection, order.row.creator_id, answer, note, credentials.digest(order.account.secret))
+        key = credentials.digest(means.newest(order.account).secret)
+        settle_account(connection, order.row.creator_id, answer, note, key)
     means.nudge()
 
 

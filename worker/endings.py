@@ -9,6 +9,7 @@ from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, slots
 from carillon.platforms.contract import Shown
 from worker.inquiry import Open
+from worker.matching import is_ahead
 from worker.record import alarm_bad_delivery
 from worker.settle import Absent, Doubt, Ending, Found, LookAgain, Resend
 from worker.verdict import backoff
@@ -21,6 +22,10 @@ def write(connection: Connection, this: Open, ending: Ending, words: str, found:
         case Found():
             assert found is not None
             _mark(connection, this, "accepted")
+            if this.wanted.goes_at and is_ahead(found, this.wanted.goes_at, note.at):
+                changes = {**_sent(found), "sent_at": None, "delivery": None, "hand_off_at": note.at}
+                move(connection, unchanged, State.UNKNOWN, State.PLACED, note, **changes)
+                return
             move(connection, unchanged, State.UNKNOWN, State.SENT, note, **_sent(found))
             alarm_bad_delivery(connection, this.row, _bad_delivery(found), note.at)
         case Absent():

@@ -14,10 +14,12 @@ from carillon.ledger.tables import attempts, broadcasts, creators, lookups
 from carillon.platforms.contract import Content, Platform, Shows
 from carillon.platforms.roster import PLATFORMS
 from worker.matching import Wanted
+from worker.media import as_sent
 from worker.settle import Case, Sighted, looking_since
 from worker.sight import LOOK_BACK
 
-_STILL_OPEN = (State.SENDING, State.UNKNOWN, State.HELD, State.SENT)
+_STILL_OPEN = (State.SENDING, State.UNKNOWN, State.HELD, State.SENT, State.PLACED)
+_COMPARED = ("content", "state", "goes_at", "platform", "creator_id")
 _LATEST_ATTEMPT = and_(attempts.c.broadcast_id == broadcasts.c.id, attempts.c.number == broadcasts.c.attempts)
 
 
@@ -71,17 +73,17 @@ def open_ones(connection: Connection, creator_id: int) -> list[Open]:
     rows = {row.id: row for row in connection.execute(unknown)}
     latest = select(attempts).join(broadcasts, _LATEST_ATTEMPT).where(broadcasts.c.id.in_(rows))
     found = connection.execute(latest.order_by(attempts.c.started_at, attempts.c.id))
-    return [_open(rows[attempt.broadcast_id], attempt) for attempt in found]
+    return [_open(connection, rows[attempt.broadcast_id], attempt) for attempt in found]
 
 
-def _open(row: Row[Any], attempt: Row[Any]) -> Open:
-    return Open(row, attempt, PLATFORMS[row.platform], _wanted(row.content, row.state, attempt))
+def _open(connection: Connection, row: Row[Any], attempt: Row[Any]) -> Open:
+    return Open(row, attempt, PLATFORMS[row.platform], _wanted(connection, row, attempt))
 
 
 def others(connection: Connection, this: Open) -> list[Wanted]:
     """What else of the account may have been taken and has no message yet."""
     chosen = (
-        select(broadcasts.c.content, broadcasts.c.state, *attempts.c)
+        select(*(broadcasts.c[name] for name in _COMPARED), *attempts.c)
         .join(attempts, _LATEST_ATTEMPT)
         .where(
             broadcasts.c.creator_id == this.row.creator_id,
@@ -92,7 +94,7 @@ def others(connection: Connection, this: Open) -> list[Wanted]:
             attempts.c.started_at >= this.attempt.started_at - LOOK_BACK,
         )
     )
-    return [_wanted(row.content, row.state, row) for row in connection.execute(chosen)]
+    return [_wanted(connection, row, row) for row in connection.execute(chosen)]
 
 
 def bound(connection: Connection, creator_id: int, since: datetime) -> frozenset[str]:
@@ -140,13 +142,16 @@ def _unreadable_since(looks: Sequence[Row[Any]]) -> datetime | None:
     return since
 
 
-def _wanted(content: str, state: str, attempt: Row[Any]) -> Wanted:
+def _wanted(connection: Connection, row: Row[Any], attempt: Row[Any]) -> Wanted:
+    said = Content.model_validate_json(row.content)
+    placed = row.goes_at is not None and attempt.started_at < row.goes_at
     return Wanted(
-        content=Content.model_validate_json(content),
+        content=as_sent(connection, PLATFORMS[row.platform], row.creator_id, attempt.broadcast_id, said),
         started_at=attempt.started_at,
         ended_at=_ended_at(attempt),
         baseline=None if attempt.baseline is None else frozenset(json.loads(attempt.baseline)),
-        under_way=state == State.SENDING,
+        under_way=row.state == State.SENDING,
+        goes_at=row.goes_at if placed else None,
     )
 
 

@@ -6,13 +6,16 @@ import dramatiq
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from carillon.handoff.orders import DELIVER, PREPARE, QUEUES, RECHECK, RECONCILE
+from carillon.handoff.orders import COLLECT, DELIVER, FOLLOW, PREPARE, QUEUES, RECHECK, RECONCILE, UPLOAD
 from carillon.ledger.connect import first_line
 from carillon.monitoring import metrics
+from worker.collect import collect
 from worker.deliver import deliver, prepare
+from worker.follow import follow
 from worker.means import Means
 from worker.recheck import recheck
 from worker.reconcile import reconcile
+from worker.upload import begin_upload
 
 log = structlog.get_logger()
 
@@ -22,7 +25,15 @@ _PAUSES = (0.1, 0.5, 2.0, 0.0)
 
 def declare(broker: dramatiq.Broker, means: Means) -> None:
     """Make the broker's orders be carried out with `means`."""
-    for order, job in ((PREPARE, prepare), (DELIVER, deliver), (RECONCILE, reconcile), (RECHECK, recheck)):
+    for order, job in (
+        (PREPARE, prepare),
+        (DELIVER, deliver),
+        (RECONCILE, reconcile),
+        (RECHECK, recheck),
+        (FOLLOW, follow),
+        (COLLECT, collect),
+        (UPLOAD, begin_upload),
+    ):
         as_actor = dramatiq.actor(actor_name=order, queue_name=QUEUES[0], broker=broker)
         as_actor(_guarded(order, job, means))
 

@@ -24,7 +24,7 @@ class Wanted:
     """A broadcast that may have been taken and has no message yet.
 
     `started_at` and `ended_at` say when its request may have arrived, `baseline` what was shown before it, None if
-    nobody looked. One that is `under_way` may still get its answer.
+    nobody looked. One that is `under_way` may still get its answer. `goes_at` is for when it was to be placed.
     """
 
     content: Content
@@ -32,6 +32,7 @@ class Wanted:
     ended_at: datetime
     baseline: frozenset[str] | None
     under_way: bool = False
+    goes_at: datetime | None = None
 
 
 def judged(wanted: Wanted, others: Sequence[Wanted], messages: Collection[Shown]) -> Sighted:
@@ -65,11 +66,25 @@ def may_be(wanted: Wanted, message: Shown) -> bool:
 
 def is_in_time(wanted: Wanted, message: Shown) -> bool:
     """Without a time only a baseline can tell that it is new."""
-    return wanted.baseline is not None if message.created_at is None else may_be_in_time(wanted, message)
+    return wanted.baseline is not None if _time(message) is None else may_be_in_time(wanted, message)
 
 
 def may_be_in_time(wanted: Wanted, message: Shown) -> bool:
-    return message.created_at is None or wanted.started_at - _MARGIN <= message.created_at <= wanted.ended_at + _MARGIN
+    at = _time(message)
+    if at is None or (wanted.goes_at is not None and abs(at - wanted.goes_at) <= _MARGIN):
+        return True
+    return wanted.started_at - _MARGIN <= at <= wanted.ended_at + _MARGIN
+
+
+def is_ahead(message: Shown, goes_at: datetime, now: datetime) -> bool:
+    """Whether what was to be placed for then, and is shown, has not gone yet."""
+    if message.delivery in ("delivering", "done", "error", "cancelled"):
+        return False
+    return message.scheduled_at is not None or now < goes_at
+
+
+def _time(message: Shown) -> datetime | None:
+    return message.scheduled_at or message.created_at
 
 
 def _agreement(wanted: Wanted, message: Shown) -> Agreement | None:

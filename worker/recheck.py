@@ -5,6 +5,7 @@ from sqlalchemy import select
 from carillon.ledger import accounts
 from carillon.ledger.tables import creators
 from carillon.platforms import credentials
+from worker.account import account_of
 from worker.means import Means
 
 
@@ -13,8 +14,10 @@ def recheck(means: Means, creator_id: int) -> None:
         creator = session.execute(select(creators).where(creators.c.id == creator_id)).one_or_none()
     if creator is None or creator.stopped_at is None:
         return
+    if means.tokens:
+        means.tokens.forget(creator_id)
     try:
-        mended = credentials.digest(credentials.read(creator.credentials)) != creator.stopped_credential
+        mended = credentials.digest(account_of(means, creator).secret) != creator.stopped_credential
     except credentials.CredentialError:
         return
     if mended:

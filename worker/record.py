@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from carillon.ledger import accounts, alarms, allowance, clear
+from carillon.ledger import accounts, alarms, allowance, clear, placing
 from carillon.ledger.clear import Acceptance
 from carillon.ledger.connect import first_line
 from carillon.ledger.inserts import insert_new
@@ -22,6 +22,8 @@ from worker.verdict import Verdict
 log = structlog.get_logger()
 
 _AT_ONCE = timedelta(0)
+FIRST_LOOK = timedelta(seconds=5)
+"""After a broadcast was placed: whether the platform has it as it should be."""
 
 _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 """Whence an attempt's owner may still deliver its verdict; after a person's decision it only alarms."""
@@ -45,7 +47,7 @@ def record(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_m
 
 def _record_clearly(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int) -> bool:
     """Whether it was accepted as it should be, and is written."""
-    if verdict.receipt is None or verdict.reason is not None:
+    if verdict.receipt is None or verdict.reason is not None or verdict.state is not State.SENT:
         return False
     acceptance = Acceptance(
         broadcast=row.id,
@@ -108,9 +110,11 @@ def _tell_late(connection: Connection, row: Subject, claim: Claim, verdict: Verd
         return
     message = f"broadcast {row.id}: an answer came after its outcome was decided: {verdict.name}: {verdict.words}"
     alarms.say_once(connection, f"late:{row.id}", message, note.at, row.id, row.creator_id)
-    if verdict.state is not State.SENT:
+    if verdict.receipt is None:
         return
     slot = {"attempt_id": claim.attempt_id, "creator_id": row.creator_id, "taken_at": note.at, "ended_at": note.at}
+    if verdict.state is State.PLACED and row.goes_at is not None:
+        slot |= placing.slot_times(row.goes_at, placing.window_of(connection, row.creator_id))
     connection.execute(insert_new(connection, slots, [slot]))
     reason = f"unknown_outcome: attempt {claim.number} was accepted, late: {verdict.words}"
     for source in (State.PLANNED, State.QUEUED):
@@ -122,7 +126,8 @@ def _says_the_same(connection: Connection, row: Subject, verdict: Verdict) -> bo
     this_one = broadcasts.c.id == row.id
     found = connection.execute(select(broadcasts.c.state, broadcasts.c.platform_message_id).where(this_one)).one()
     told = verdict.receipt.message_id if verdict.receipt else None
-    return verdict.state is State.SENT and found.state == State.SENT and told in {None, found.platform_message_id}
+    taken = found.state in {State.SENT, State.PLACED}
+    return verdict.receipt is not None and taken and told in {None, found.platform_message_id}
 
 
 def _move(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, note: Note) -> bool:
@@ -160,6 +165,8 @@ def _changes(connection: Connection, row: Subject, verdict: Verdict, now: dateti
             "sent_at": now,
             "delivery": verdict.receipt.delivery,
         }
+    if verdict.state is State.PLACED:
+        changes |= {"sent_at": None, "delivery": None, "hand_off_at": now + FIRST_LOOK}
     return changes
 
 
@@ -182,13 +189,13 @@ def _settle_slot(connection: Connection, row: Subject, claim: Claim, verdict: Ve
     mine = slots.c.attempt_id == claim.attempt_id
     if verdict.slot_kept:
         ended_at = allowance.slot_clock(connection, row.creator_id, now) + (SETTLE if verdict.may_arrive else _AT_ONCE)
-        connection.execute(update(slots).where(mine).values(ended_at=ended_at))
+        connection.execute(update(slots).where(mine, slots.c.counts_from.is_(None)).values(ended_at=ended_at))
     else:
         connection.execute(delete(slots).where(mine))
 
 
 def _settle_account(connection: Connection, row: Subject, verdict: Verdict, note: Note, credential: str) -> None:
-    if verdict.state is State.SENT:
+    if verdict.receipt:
         forget = update(creators).where(creators.c.id == row.creator_id, creators.c.throttled_in_a_row > 0)
         connection.execute(forget.values(throttled_in_a_row=0))
         alarm_bad_delivery(connection, row, verdict.reason, note.at)

@@ -5,14 +5,22 @@ from collections.abc import Callable, Mapping
 
 from carillon.handoff.broker import Queue, QueueOnRedis
 from carillon.handoff.doorbell import RELEASE, Ringer
+from carillon.handoff.pacing import SharedWindows
 from carillon.ledger.connect import Ledger
 from carillon.platforms.client import Client
+from carillon.platforms.pacing import Pace
+from carillon.platforms.store import Store
 from carillon.settings import Settings
+from worker.credits import write_rest
 from worker.lookups import Lookups
 from worker.means import Means
 from worker.pool import Pool
 from worker.presence import Presence
 from worker.shelf import Shelf
+from worker.tokens import tokens_of
+
+_UPLOADS_END_SECONDS = 1.0
+"""An upload that waits for an answer is left alone: it goes on where it was."""
 
 _SWITCH_SECONDS = 0.0005
 """How long a thread that has its answer waits for one that computes: the threads of a pool wait for answers mostly."""
@@ -35,13 +43,25 @@ class Service:
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = Client(settings.http_timeout)
-        lookups = Lookups()
+        lookups, pace = Lookups(), Pace()
         if settings.redis_url and isinstance(broker, QueueOnRedis):
             lookups = Lookups(Shelf(settings.redis_url, broker.namespace))
+            pace = Pace(SharedWindows(settings.redis_url, broker.namespace))
         self._ringer = Ringer(broker, RELEASE)
         told = nudge or self._ringer.ring
-        means = Means(ledger, self._client, who, settings.http_timeout, settings.platform_urls, told, lookups)
-        self._pool = Pool(broker, means, threads)
+        means = Means(
+            ledger,
+            self._client,
+            who,
+            settings.http_timeout,
+            settings.platform_urls,
+            told,
+            lookups,
+            pace=pace,
+            tokens=tokens_of(settings, ledger, who),
+            store=Store(settings.uploads),
+        )
+        self._means, self._pool = means, Pool(broker, means, threads)
         self._presence = Presence(ledger, broker, who, tell)
         self.wrong, self.hangs = self._presence.wrong, self._presence.hangs
 
@@ -58,6 +78,8 @@ class Service:
     def stop(self) -> None:
         """Finish and record what is on its way."""
         self._pool.stop()
+        self._means.uploading.wait(_UPLOADS_END_SECONDS)
+        write_rest(self._means)
         self._ringer.stop()
         self._presence.stop()
         self._client.close()

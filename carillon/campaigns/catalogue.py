@@ -21,13 +21,16 @@ from carillon.campaigns.folder import Declared, Folder
 from carillon.campaigns.kept import CatalogueError, Checked, Kept, digest
 from carillon.campaigns.layers import Layers
 from carillon.campaigns.lazy import Lazy
+from carillon.campaigns.media_files import is_file, kept
 from carillon.campaigns.memory import uncollected
 from carillon.campaigns.occurrences import Occurrence, occurrences
 from carillon.campaigns.schedule import Schedule
 from carillon.campaigns.shape import Campaign
 from carillon.platforms.contract import Content
+from carillon.platforms.store import Store
 
 DEFAULT_EXPIRY = timedelta(hours=2)
+DEFAULT_LEAD = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,11 @@ class CampaignSummary:
 
 @dataclass(frozen=True)
 class Entry:
-    """One campaign resolved for one creator. `revision` stays the same as long as its due times do."""
+    """One campaign resolved for one creator. `revision` stays the same as long as its due times do.
+
+    `lead` is how long before its due time it is placed in the platform's own scheduler; None where Carillon keeps the
+    time.
+    """
 
     campaign: str
     creator: Creator
@@ -56,8 +63,10 @@ class Entry:
     enabled: bool
     labels: tuple[str, ...]
     on_unknown: Literal["hold", "resend"]
+    lead: timedelta | None
     layers: Layers = field(repr=False, compare=False)
     folder: Folder = field(repr=False, compare=False)
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def draft(self) -> Draft:
@@ -68,9 +77,20 @@ class Entry:
         return self.schedule.revision()
 
     def content(self, occurrence: Occurrence, number: int) -> Content:
-        """`number` counts the occurrences from 1. Raises TextError where check could not foresee a text's trouble."""
+        """`number` counts the occurrences from 1. With a `store`, files are kept there as they are now.
+
+        Raises TextError where check could not foresee a text's or a file's trouble.
+        """
         seen = scope(self.creator, self.campaign, occurrence, number)
-        return self.draft.content(seen, occurrence, self.schedule.zone)
+        return self._kept(self.draft.content(seen, occurrence, self.schedule.zone))
+
+    def keep_files(self) -> None:
+        """Have its files in the store, so that `content` will not take long. Raises TextError."""
+        if any(map(is_file, self.layers.value("media", ()))):
+            self._kept(Content(media=self.draft.fixed["media"]))
+
+    def _kept(self, content: Content) -> Content:
+        return kept(content, self.layers.campaign.file.folder, self.store) if self.store else content
 
     def occurrences(self, after: datetime, until: datetime) -> Iterator[Occurrence]:
         """Those whose instant without jitter is after `after` and not after `until`, in order."""
@@ -83,6 +103,7 @@ class Catalogue:
     def __init__(self, folder: Folder, checked: Checked | None = None) -> None:
         self.folder = folder
         self.checked = checked
+        self.store: Store | None = None
         self._met: tuple[str, frozenset[str]] = ("", frozenset())
 
     @classmethod
@@ -126,11 +147,17 @@ class Catalogue:
     def live_count(self) -> int:
         return sum(1 for _ in self.live())
 
+    @cached_property
+    def leads(self) -> Mapping[str, timedelta]:
+        """By name, the campaigns whose broadcasts are placed in the platform's own scheduler."""
+        found = ((name, lead_of(Layers(declared))) for name, declared in self.folder.campaigns.items())
+        return MappingProxyType({name: lead for name, lead in found if lead is not None})
+
     def entries(self) -> Iterator[Entry]:
         """All pairs of campaign and creator, each resolved when it is reached; disabled ones too."""
         for declared in self.folder.campaigns.values():
             for key in campaign_creators(declared, self.folder):
-                yield resolve(declared, self.creators[key], self.folder)
+                yield resolve(declared, self.creators[key], self.folder, self.store)
 
     def entry(self, campaign: str, creator: str) -> Entry | None:
         """Asked for many creators of one campaign in a row, it counts them once."""
@@ -141,7 +168,7 @@ class Catalogue:
         if met != campaign:
             members = frozenset(campaign_creators(declared, self.folder))
             self._met = campaign, members
-        return resolve(declared, self.creators[creator], self.folder) if creator in members else None
+        return resolve(declared, self.creators[creator], self.folder, self.store) if creator in members else None
 
     @property
     def content(self) -> str:
@@ -175,7 +202,7 @@ def campaign_creators(declared: Declared[Campaign], folder: Folder) -> tuple[str
     return tuple(key for key in members if key not in taken_out)
 
 
-def resolve(declared: Declared[Campaign], creator: Creator, folder: Folder) -> Entry:
+def resolve(declared: Declared[Campaign], creator: Creator, folder: Folder, store: Store | None = None) -> Entry:
     """One campaign for one creator. Both must have passed check."""
     layers = Layers(declared, creator.key, creator.platform)
     schedule = layers.value("schedule")
@@ -193,9 +220,17 @@ def resolve(declared: Declared[Campaign], creator: Creator, folder: Folder) -> E
         enabled=layers.value("enabled", True) and creator.enabled,
         labels=layers.value("labels", ()),
         on_unknown=layers.value("on_unknown", "hold"),
+        lead=lead_of(layers),
         layers=layers,
         folder=folder,
+        store=store,
     )
+
+
+def lead_of(layers: Layers) -> timedelta | None:
+    """How long before its due time a campaign is placed; None where Carillon keeps the time."""
+    lead: timedelta = layers.value("lead", DEFAULT_LEAD)
+    return lead if layers.value("scheduled_by") == "platform" else None
 
 
 def zone_of(layers: Layers, creator: Creator) -> str | None:

@@ -7,7 +7,7 @@ from carillon.campaigns import creators
 from carillon.campaigns.catalogue import campaign_creators
 from carillon.campaigns.check_content import check_content, check_for_anyone
 from carillon.campaigns.check_folder import check_folder
-from carillon.campaigns.check_schedule import check_schedule
+from carillon.campaigns.check_schedule import check_keeper, check_schedule
 from carillon.campaigns.check_text import check_text
 from carillon.campaigns.creators import Creator
 from carillon.campaigns.file import SourceFile
@@ -47,11 +47,13 @@ def _check_campaign(
             check_content(layers, creator.key, creator.platform, folder, report)
         check_text(layers, creator, folder, now, report)
         check_schedule(layers, creator, folder, now, report)
+        check_keeper(layers, creator.platform, report)
     if not members:
         layers = Layers(declared)
         check_for_anyone(layers, folder, report)
         check_text(layers, None, folder, now, report)
         check_schedule(layers, None, folder, now, report)
+        check_keeper(layers, None, report)
 
 
 def _differs(layers: Layers) -> bool:

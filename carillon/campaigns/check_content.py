@@ -1,8 +1,6 @@
 """What a campaign says, against what the platform takes."""
 
-import ipaddress
-from urllib.parse import urlsplit
-
+from carillon.campaigns.check_media import check_media
 from carillon.campaigns.drafts import lists_for
 from carillon.campaigns.folder import Folder
 from carillon.campaigns.layers import Given, Layers
@@ -26,7 +24,7 @@ def check_content(layers: Layers, creator: str, platform: str, folder: Folder, r
         path = layers.stands(key)
         if path is not None and key not in limits.offers:
             report.key(path, f"{platform} does not offer `{key}`")
-    _check_media(layers, platform, limits, report)
+    check_media(layers, PLATFORMS[platform], report)
     _check_price(layers, platform, limits, report)
     _check_preview(layers, platform, limits, report)
     _check_tags(layers, report)
@@ -94,43 +92,6 @@ def _check_something_said(layers: Layers, platform: str, limits: Limits, report:
             report.campaign(f"`text` is missing: {platform} always needs one")
     elif layers.missing("text", "media"):
         report.campaign(_NOTHING_SAID)
-
-
-def _check_media(layers: Layers, platform: str, limits: Limits, report: CampaignReport) -> None:
-    given = layers.find("media")
-    if given is None:
-        return
-    for index, medium in layers.campaign.file.items(given.path, given.value):
-        trouble = _medium_trouble(medium, platform, limits)
-        if trouble is not None:
-            report.value((*given.path, index), trouble)
-
-
-def _medium_trouble(medium: str, platform: str, limits: Limits) -> str | None:
-    if medium.startswith(("http://", "https://")):
-        if "media_urls" not in limits.offers:
-            return f"{platform} takes no URLs; write the id of a medium that is there"
-        return None if _public(medium) else "this URL does not lead to a public host"
-    if "/" in medium or medium.startswith("."):
-        return "files come later; write the id of a medium that is on the platform"
-    return None
-
-
-def _public(url: str) -> bool:
-    """Whether a URL names a host that the platform could reach; names are not looked up."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError:
-        return False
-    if parts.username is not None or parts.password is not None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        top = host.rstrip(".").rpartition(".")[2]
-        return "." in host.rstrip(".") and not top.isdigit() and top not in ("local", "localhost", "internal")
 
 
 def _check_unlocked(layers: Layers, report: CampaignReport) -> None:

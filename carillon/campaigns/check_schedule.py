@@ -15,6 +15,7 @@ from carillon.campaigns.schedule import Schedule
 from carillon.campaigns.shape import Schedule as ScheduleShape
 from carillon.campaigns.times import written_label
 from carillon.clock import rfc3339
+from carillon.platforms.roster import PLATFORMS
 from carillon.wall_clock import times_shown
 
 _KINDS = ("cron", "every", "at")
@@ -35,6 +36,16 @@ def check_schedule(
     if _one_kind(given, file, report) and forwards and creator is not None and zone is not None:
         schedule = Schedule.of(given.value, zone, creator.away)
         _check_times(schedule, given, file, creator, now, report)
+
+
+def check_keeper(layers: Layers, platform: str | None, report: CampaignReport) -> None:
+    """Who keeps the time: Carillon, or the platform's own scheduler, where there is one."""
+    given, lead = layers.find("scheduled_by"), layers.stands("lead")
+    if given is not None and given.value == "platform":
+        if platform is not None and PLATFORMS[platform].calendar is None:
+            report.value(given.path, f"{platform} has no scheduler of its own: Carillon keeps the time there")
+    elif lead is not None and lead[0] == "campaigns" and (given is not None or layers.stands("scheduled_by") is None):
+        report.key(lead, "`lead` goes with `scheduled_by: platform` alone")
 
 
 def _zone(layers: Layers, given: Given, creator: Creator, folder: Folder, report: CampaignReport) -> ZoneInfo | None:

@@ -31,6 +31,7 @@ class Creator:
     limit: Rate
     away: tuple[DateRange, ...]
     vars: Mapping[str, Any]
+    webhook_secret: str | None
     enabled: bool
     file: str
     line: int
@@ -39,7 +40,7 @@ class Creator:
 def resolve(declared: Declared[CreatorShape], folder: Folder) -> Creator:
     """Credentials are empty if there are none, which check tells."""
     shape = declared.shape
-    credentials = _credentials(declared, folder)
+    credentials = _reference(declared, folder, "credentials") or ""
     timezone = own(declared, folder, "timezone")
     enabled = own(declared, folder, "enabled")
     return Creator(
@@ -55,6 +56,7 @@ def resolve(declared: Declared[CreatorShape], folder: Folder) -> Creator:
         limit=own(declared, folder, "limit") or DEFAULT_RATE,
         away=own(declared, folder, "away") or (),
         vars=own(declared, folder, "vars") or {},
+        webhook_secret=_reference(declared, folder, "webhook_secret"),
         enabled=enabled is not False,
         file=declared.file.shown,
         line=declared.file.line("creators", declared.name),
@@ -87,11 +89,12 @@ def lost(declared: Declared[CreatorShape], folder: Folder, key: str) -> bool:
     return any(file.lost(path) for file in files)
 
 
-def _credentials(declared: Declared[CreatorShape], folder: Folder) -> str:
-    holder = holder_of(declared, folder, "credentials")
+def _reference(declared: Declared[CreatorShape], folder: Folder, key: str) -> str | None:
+    """Where a secret is; a file's path is whole, so that it can be read from anywhere."""
+    holder = holder_of(declared, folder, key)
     if holder is None:
-        return ""
-    reference: str = holder.shape.value("credentials")
+        return None
+    reference: str = holder.shape.value(key)
     kind, _, path = reference.partition(":")
     if kind == "env":
         return reference

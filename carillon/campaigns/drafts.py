@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from carillon.campaigns.creators import Creator
 from carillon.campaigns.folder import Folder
 from carillon.campaigns.layers import Given, Layers
+from carillon.campaigns.media_files import is_file, path_of
 from carillon.campaigns.occurrences import Occurrence
 from carillon.campaigns.shape import Lists
 from carillon.campaigns.text import compiled
@@ -56,12 +57,23 @@ class Draft:
 def draft(layers: Layers, creator: Creator, folder: Folder) -> Draft:
     lists = lists_for(layers.find("lists"), creator.key, creator.platform, folder)
     fixed = {field: given.value for key, field in _AS_GIVEN.items() if (given := layers.find(key)) is not None}
+    fixed |= _with_paths(fixed, layers.campaign.file.folder)
     tagged = layers.value("tag_users")
     if tagged is not None:
         fixed["tag_users"] = tagged.users()
     if lists is not None:
         fixed.update(include=lists.include, exclude=lists.exclude)
     return Draft(fixed, layers.value("text"), layers.value("subscribed_after"))
+
+
+def _with_paths(fixed: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Files by their absolute paths, so that they are found from anywhere."""
+    listed = {field: fixed[field] for field in ("media", "preview_media") if isinstance(fixed.get(field), tuple)}
+    return {
+        field: tuple(path_of(medium, folder) if is_file(medium) else medium for medium in media)
+        for field, media in listed.items()
+        if any(map(is_file, media))
+    }
 
 
 def lists_for(given: Given | None, creator: str, platform: str, folder: Folder) -> Lists | None:

@@ -37,7 +37,7 @@ Zone = Annotated[str | None, PlainValidator(readers.zone), WithJsonSchema({"type
 Text = Annotated[str | None, PlainValidator(readers.shown_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Line = Annotated[str, PlainValidator(readers.short_text), _LINE]
 Id = Annotated[str, PlainValidator(readers.item), _id(readers.ID_FORM)]
-Medium = Annotated[str, PlainValidator(readers.medium), _id(readers.ID_FORM)]
+Medium = Annotated[str, PlainValidator(readers.medium), _id(readers.MEDIUM_FORM)]
 Reference = Annotated[ListRef, PlainValidator(readers.reference), _id(r".+")]
 Boolean = Annotated[bool | None, PlainValidator(readers.boolean), WithJsonSchema({"type": "boolean"})]
 Priority = Annotated[int | None, PlainValidator(readers.priority), WithJsonSchema({"type": "integer"})]
@@ -71,8 +71,7 @@ OptionalLine = Annotated[str | None, PlainValidator(readers.short_text), _LINE]
 CatchUp = Annotated[Literal["latest", "all", "skip"] | None, *_word("latest", "all", "skip")]
 Overlap = Annotated[Literal["queue", "skip"] | None, *_word("queue", "skip")]
 OnUnknown = Annotated[Literal["hold", "resend"] | None, *_word("hold", "resend")]
-ScheduledBy = Annotated[str | None, PlainValidator(readers.scheduled_by), WithJsonSchema({"const": "carillon"})]
-Lead = Annotated[str | None, PlainValidator(readers.lead), _string(DURATION_FORM)]
+ScheduledBy = Annotated[Literal["carillon", "platform"] | None, *_word("carillon", "platform")]
 Version = Annotated[int, PlainValidator(readers.version), WithJsonSchema({"const": 1})]
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from carillon.campaigns import places
 from carillon.campaigns.findings import Finding, Severity
 from carillon.campaigns.lazy import Packed
+from carillon.campaigns.media_files import is_file
 from carillon.campaigns.places import Place
 from carillon.campaigns.prune import Path, part, pruned
 from carillon.campaigns.readers import NAME_FORM
@@ -33,7 +34,7 @@ class SourceFile:
     """`shown` is the file as the user named it, `folder` absolute.
 
     What `broken` names was wrong and is left out; `meant` are the keys that unknown ones among it resemble. `sha256` is
-    that of the bytes that say all this, None if no bytes do.
+    that of the bytes that say all this, None if no bytes do. `has_media_files`: some of its media lie beside it.
     """
 
     shown: str
@@ -44,6 +45,7 @@ class SourceFile:
     broken: frozenset[Path] = frozenset()
     meant: frozenset[Path] = frozenset()
     sha256: str | None = None
+    has_media_files: bool = False
 
     @property
     def name(self) -> str:
@@ -89,7 +91,8 @@ def read_file(path: FilePath, shown: str) -> tuple[SourceFile | None, list[Findi
     except YamlError as error:
         return None, [Finding(shown, error.line, error.column, "error", error.message)]
     folder = str(path.absolute().parent)
-    return _shaped(SourceFile(shown, folder, values, root, CampaignFile(), sha256=_digest(data)))
+    file, findings = _shaped(SourceFile(shown, folder, values, root, CampaignFile(), sha256=_digest(data)))
+    return replace(file, has_media_files=_has_media_files(file.shape)), findings
 
 
 def sha256(path: FilePath) -> str | None:
@@ -104,7 +107,14 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def restored(shown: str, folder: str, values: Mapping[str, Any], root: Place, sha256: str | None) -> SourceFile:
+def _has_media_files(shape: CampaignFile) -> bool:
+    layers = (shape.defaults, *shape.campaigns.values())
+    return any(is_file(medium) for layer in layers for said in (layer, *layer.for_.values()) for medium in said.media)
+
+
+def restored(
+    shown: str, folder: str, values: Mapping[str, Any], root: Place, sha256: str | None, *, has_media_files: bool
+) -> SourceFile:
     """A file that passed check earlier. Raises ValidationError if this version of Carillon sees it otherwise."""
     shape = CampaignFile.model_validate(values)
     sections = root.values if isinstance(root.values, Mapping) else {}
@@ -117,6 +127,7 @@ def restored(shown: str, folder: str, values: Mapping[str, Any], root: Place, sh
         replace(root, values={**sections, "campaigns": packed.place}),
         shape.model_copy(update={"campaigns": packed.shapes}),
         sha256=sha256,
+        has_media_files=has_media_files,
     )
 
 

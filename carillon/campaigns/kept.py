@@ -41,7 +41,7 @@ class Kept:
             "release": self.checked.release,
             "overridden": sorted(self.checked.overridden),
         }
-        files = ",".join(_text(_kept(file) | ({"sha256": file.sha256} if file.sha256 else {})) for file in self.files)
+        files = ",".join(_text(_kept(file) | _beside(file)) for file in self.files)
         return f'{_HEAD}{files}],"live":{_text(self.live)},"checked":{_text(checked)}}}'
 
     @classmethod
@@ -64,10 +64,19 @@ def digest(files: Iterable[SourceFile]) -> str:
 
 
 def relied_on(file: SourceFile) -> str | None:
-    """The folder, if a key is looked for beside the file."""
-    named = [entry.credentials or "" for entry in (*file.shape.creators.values(), *file.shape.platforms.values())]
+    """The folder, if a key, a webhook's secret or a medium is looked for beside the file."""
+    if file.has_media_files:
+        return file.folder
+    entries = (*file.shape.creators.values(), *file.shape.platforms.values())
+    named = [reference or "" for entry in entries for reference in (entry.credentials, entry.webhook_secret)]
     places = [place for kind, _, place in (reference.partition(":") for reference in named) if kind == "file"]
     return None if all(place.startswith("/") for place in places) else file.folder
+
+
+def _beside(file: SourceFile) -> dict[str, Any]:
+    """What is known of a file beside what it says."""
+    known = {"sha256": file.sha256, "has_media_files": file.has_media_files}
+    return {name: value for name, value in known.items() if value}
 
 
 def _kept(file: SourceFile) -> dict[str, Any]:
@@ -109,4 +118,5 @@ def _file(kept: Mapping[str, Any]) -> SourceFile:
         for section, places in kept["places"].items()
     }
     root = Place(1, 1, {}, sections)
-    return restored(kept["shown"], kept["folder"], kept["values"], root, kept.get("sha256"))
+    beside = bool(kept.get("has_media_files"))
+    return restored(kept["shown"], kept["folder"], kept["values"], root, kept.get("sha256"), has_media_files=beside)

@@ -22,6 +22,8 @@ NAME_FORM = r"[a-z0-9][a-z0-9_-]{0,63}"
 IDENTIFIER_FORM = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 CREDENTIAL_FORM = r"(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+)"
 ID_FORM = r"[!-~]{1,2000}"
+MEDIUM_FORM = rf"{ID_FORM}|(?=\.|[^\x00-\x1f\x7f]*/)[^\x00-\x1f\x7f]{{1,2000}}"
+"""An id or a URL; the path of a file may have spaces and any letters."""
 _PRIORITIES = 1_000_000
 _HIGHEST_CENTS = 100_000_000
 
@@ -97,7 +99,13 @@ def item(value: object) -> str:
 
 
 def medium(value: object) -> str:
-    word = _id(value, "a medium")
+    word = _with_digits(value)
+    if not re.fullmatch(MEDIUM_FORM, word):
+        raise ValueError("a medium has no spaces and only plain characters; a file is written ./NAME")
+    if word.startswith(("http:", "https:")) and not re.fullmatch(ID_FORM, word):
+        raise ValueError("a URL has no spaces and only plain characters")
+    if word.startswith("file:") and "/" not in word:
+        raise ValueError("a file is named by its path beside this one, such as ./clip.mp4")
     if word.startswith(("http:", "https:")) and not re.match(r"https?://[^/]", word):
         raise ValueError("this is not a URL: it starts http:// or https:// and a host")
     return word
@@ -274,13 +282,3 @@ def version(value: object) -> int:
     if value != 1 or isinstance(value, bool):
         raise ValueError("this Carillon reads version 1 of campaign files: write version: 1")
     return 1
-
-
-def scheduled_by(value: object) -> str:
-    if value == "platform":
-        raise ValueError("`scheduled_by: platform` comes later; until then Carillon itself keeps the time")
-    return one_of(("carillon",), value)
-
-
-def lead(_: object) -> str:
-    raise ValueError("`lead` comes later, together with `scheduled_by: platform`")

@@ -85,7 +85,7 @@ Audience = Annotated[
 ]
 Preview = Annotated[
     Annotated[fields.Count, Tag(BRANCH + "count")]
-    | Annotated[tuple[fields.Id, ...], Field(min_length=1), Tag(BRANCH + "ids")],
+    | Annotated[tuple[fields.Medium, ...], Field(min_length=1), Tag(BRANCH + "ids")],
     _sort_of(BRANCH + "count", BRANCH + "ids"),
 ]
 
@@ -127,7 +127,7 @@ class Campaign(Variant):
     labels: tuple[fields.Line, ...] = ()
     on_unknown: fields.OnUnknown = None
     scheduled_by: fields.ScheduledBy = None
-    lead: fields.Lead = None
+    lead: fields.SomeTime = None
     for_: dict[fields.Name, Variant] = Field({}, alias="for")
 
 

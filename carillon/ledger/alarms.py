@@ -26,7 +26,8 @@ def sound(
         "broadcast_id": broadcast_id,
         "creator_id": creator_id,
     }
-    return bool(connection.execute(insert_new(connection, alarms, [alarm])).rowcount)
+    opened = insert_new(connection, alarms, [alarm]).returning(alarms.c.id)
+    return connection.execute(opened).first() is not None
 
 
 def clear(connection: Connection, cause: str, now: datetime) -> None:

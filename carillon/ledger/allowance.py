@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, exists, func, literal, or_, select, union_all
 
+from carillon.ledger import placing
 from carillon.ledger.inserts import among
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators, pauses, slots
@@ -79,14 +80,15 @@ def blocked(creator: Row[Any], paused: set[tuple[str, str]], now: datetime) -> W
         return Wait("pause")
     if creator.cool_down_until is not None and creator.cool_down_until > now:
         return Wait("cool_down", creator.cool_down_until)
-    return _quiet(creator, now)
+    end = quiet_until(creator, now)
+    return Wait("quiet_hours", end) if end else None
 
 
-def _quiet(creator: Row[Any], now: datetime) -> Wait | None:
+def quiet_until(creator: Row[Any], instant: datetime) -> datetime | None:
+    """The end of the quiet hours in which that instant falls; None if it falls in none."""
     if not creator.quiet_hours:
         return None
-    end = QuietHours.parse(creator.quiet_hours).ends_after(now, ZoneInfo(creator.timezone or "UTC"))
-    return Wait("quiet_hours", end) if end else None
+    return QuietHours.parse(creator.quiet_hours).ends_after(instant, ZoneInfo(creator.timezone or "UTC"))
 
 
 def standings(connection: Connection, accounts: Collection[Row[Any]], now: datetime) -> dict[int, Standing]:
@@ -117,14 +119,15 @@ def slot_clock(connection: Connection, creator_id: int, now: datetime) -> dateti
 
 def slot_ends(connection: Connection, accounts: Collection[Row[Any]], now: datetime) -> dict[int, list[datetime]]:
     """By account, the ends of the requests that may still count; nothing of those that have none."""
-    longest = max((account.limit_seconds for account in accounts), default=0)
-    recent = select(slots.c.creator_id, slots.c.ended_at).where(
-        among(connection, slots.c.creator_id, [account.id for account in accounts]),
-        slots.c.ended_at > now - timedelta(seconds=longest),
+    windows = {account.id: timedelta(seconds=account.limit_seconds) for account in accounts}
+    recent = select(slots.c.creator_id, slots.c.ended_at, slots.c.counts_from).where(
+        among(connection, slots.c.creator_id, windows),
+        slots.c.ended_at > now - max(windows.values(), default=timedelta()),
     )
     ends: dict[int, list[datetime]] = defaultdict(list)
     for row in connection.execute(recent).all():
-        ends[row.creator_id].append(row.ended_at)
+        if placing.counts(row, windows[row.creator_id], now):
+            ends[row.creator_id].append(row.ended_at)
     return ends
 
 
@@ -166,6 +169,7 @@ def active(table: FromClause) -> ColumnElement[bool]:
 _EARLIER = broadcasts.alias("earlier")
 _OVERLAPPED = and_(
     broadcasts.c.kind != "send",
+    broadcasts.c.goes_at.is_(None),
     exists(
         select(_EARLIER.c.id).where(
             _EARLIER.c.creator_id == broadcasts.c.creator_id,
@@ -178,7 +182,10 @@ _OVERLAPPED = and_(
 
 
 def overlapped() -> ColumnElement[bool]:
-    """A previous broadcast of the same campaign and account is still on its way; a person's own waits for none."""
+    """A previous broadcast of the same campaign and account is still on its way; a person's own waits for none.
+
+    Nor does one that is to be placed: long before it is due, the one before it has every reason to be on its way.
+    """
     return _OVERLAPPED
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, select, true
 
-from carillon.ledger import accounts
+from carillon.ledger import accounts, placing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import put
 from carillon.ledger.owners import Owner, proven_dead
@@ -21,7 +21,7 @@ SETTLE = timedelta(seconds=60)
 
 LEVELS = ("campaign", "creator", "platform", "all")
 RETRIED = (State.FAILED, State.SKIPPED, State.EXPIRED)
-CANCELLED = (State.PLANNED, State.QUEUED, State.HELD)
+CANCELLED = (State.PLANNED, State.QUEUED, State.HELD, State.PLACED)
 
 
 class DecisionError(Exception):
@@ -49,15 +49,22 @@ def resume(ledger: Ledger, level: str, target: str, who: str) -> bool:
         return bool(lifted)
 
 
-def cancel(ledger: Ledger, broadcast_id: int, who: str, reason: str | None) -> None:
-    """Withdraw a broadcast that is planned, queued or held. Raises DecisionError."""
+def cancel(ledger: Ledger, broadcast_id: int, who: str, reason: str | None) -> bool:
+    """Withdraw a broadcast that is planned, queued, held or placed. Raises DecisionError.
+
+    False of one that is placed: a worker must have the platform give it back first.
+    """
     with ledger.write() as connection:
         row = _locked(connection, broadcast_id)
         note = _note(ledger, connection, who, "cancelled", reason)
         _require(row, CANCELLED, "cancelled")
+        if row.state == State.PLACED:
+            placing.wish(connection, row, placing.WITHDRAW, {"reason": note.why}, note)
+            return False
         _require_closed(connection, row, note.at)
         unchanged = version_of(row.id, row.version)
         move(connection, unchanged, State(row.state), State.CANCELLED, note, reason=note.why)
+        return True
 
 
 def retry(ledger: Ledger, broadcast_id: int, again: Mapping[str, Any], who: str, reason: str | None) -> None:
@@ -88,8 +95,12 @@ def resolve(ledger: Ledger, broadcast_id: int, *, sent: bool, message_id: str | 
             _plan_now(connection, row, note, {})
             return
         _require_unbound(connection, row, message_id)
-        changes = {"platform_message_id": message_id, "delivery": "accepted", "reason": note.why}
-        move(connection, version_of(row.id, row.version), State.HELD, State.SENT, note, **changes)
+        changes: dict[str, Any] = {"platform_message_id": message_id, "delivery": "accepted", "reason": note.why}
+        ahead = message_id is not None and row.goes_at is not None and row.goes_at > note.at
+        if ahead:
+            changes |= {"delivery": None, "hand_off_at": note.at}
+        target = State.PLACED if ahead else State.SENT
+        move(connection, version_of(row.id, row.version), State.HELD, target, note, **changes)
 
 
 def _accounts_of(connection: Connection, level: str, target: str) -> list[int]:
@@ -145,12 +156,15 @@ def _give_slots_back(connection: Connection, row: Row[Any]) -> None:
 
 
 def _plan_now(connection: Connection, row: Row[Any], note: Note, again: Mapping[str, Any]) -> None:
+    """What the platform was to send later is placed at once, and is due then as before."""
     lasting = again.get("expires_after", row.expires_after)
+    goes_at = row.goes_at if row.goes_at is not None and row.goes_at > note.at else None
     changes = {
         **again,
         "waiting_for": "time",
         "due_at": note.at,
-        "expires_at": note.at + timedelta(seconds=lasting),
+        "goes_at": goes_at,
+        "expires_at": (goes_at or note.at) + timedelta(seconds=lasting),
         "reason": None,
         "put_offs": 0,
         "hand_offs": 0,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from carillon.ledger.connect import Ledger
+from carillon.ledger.earned import results_of
 from carillon.ledger.questions import instant, shown, waits
 from carillon.ledger.tables import attempts, broadcasts, creators, events, lookups, slots
 
@@ -26,6 +27,7 @@ class Whole:
     lookups: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     events: list[dict[str, Any]]
+    results: dict[str, Any]
 
 
 def whole(ledger: Ledger, broadcast_id: int) -> Whole | None:
@@ -46,6 +48,7 @@ def whole(ledger: Ledger, broadcast_id: int) -> Whole | None:
             _lookups(connection, row.id),
             _slots(connection, row.id, timedelta(seconds=creator.limit_seconds)),
             [event(found) for found in connection.execute(_of(events, row.id))],
+            results_of(connection, row.id),
         )
 
 

@@ -32,6 +32,11 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     return _dialect(connection).insert(table).values(rows).on_conflict_do_nothing()
 
 
+def upsert(connection: Connection, table: Table) -> Any:
+    """The dialect's own insert into the table, for a rule of one's own about the row that is met."""
+    return _dialect(connection).insert(table)
+
+
 def put(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Insert the row, or bring the one with this key up to date."""
     statement = _dialect(connection).insert(table).values(**key, **values)

@@ -24,6 +24,7 @@ class Parcel(NamedTuple):
     platform: str
     occurrence: str
     due_at: datetime
+    goes_at: datetime | None
     content: str
     put_offs: int
     account_id: str | None

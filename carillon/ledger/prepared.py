@@ -25,7 +25,7 @@ class Prepared:
     def __init__(self, statement: Executable, *, embedded: bool) -> None:
         assert isinstance(statement, ClauseElement)
         dialect: Dialect = sqlite.dialect() if embedded else psycopg.dialect()  # type: ignore[no-untyped-call]
-        compiled = statement.compile(dialect=dialect)
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         assert isinstance(compiled, SQLCompiler)
         self._text, self._by_place = compiled.string, compiled.positional
         self._values = [_Value(compiled, name, dialect) for name in (compiled.positiontup or compiled.params)]

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, 
 from carillon import clock
 from carillon.ledger import allowance
 from carillon.ledger.allowance import Standing, Wait
+from carillon.ledger.placing import DUE
 from carillon.ledger.states import State
 from carillon.ledger.tables import alarms, broadcasts, catalogues, creators
 
@@ -23,7 +24,7 @@ _LISTED = [column for column in broadcasts.c if column.name != "content"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which broadcasts; what is empty does not narrow. `since` and `until` bound `due_at`, both included."""
+    """Which broadcasts; what is empty does not narrow. `since` and `until` bound when it is due, both included."""
 
     campaigns: Collection[str] = ()
     creators: Collection[str] = ()
@@ -36,8 +37,8 @@ class Wanted:
     def condition(self) -> ColumnElement[bool]:
         bounds = [
             *(broadcasts.c[name].in_(words) for name, words in self._words() if words),
-            *([broadcasts.c.due_at >= self.since] if self.since else []),
-            *([broadcasts.c.due_at <= self.until] if self.until else []),
+            *([self.since <= DUE] if self.since else []),
+            *([self.until >= DUE] if self.until else []),
             *([needs_person()] if self.needs_person else []),
         ]
         return and_(true(), *bounds)
@@ -82,7 +83,7 @@ def wait_of(row: Row[Any], around: Around) -> Wait | None:
     own = Wait(row.waiting_for, row.not_before) if row.not_before and row.not_before > now else None
     if own and own.cause in _OF_ITS_OWN:
         return own
-    first = around.first_active.get(row.campaign) if row.kind != "send" else None
+    first = around.first_active.get(row.campaign) if row.kind != "send" and row.goes_at is None else None
     if first is not None and first < row.due_at:
         return Wait("overlap")
     standing = around.standing.wait(row.campaign)
@@ -129,7 +130,7 @@ def listed(
     connection: Connection, which: ColumnElement[bool], now: datetime, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """Broadcasts as `shown`, oldest due first."""
-    chosen = select(*_LISTED).where(which).order_by(broadcasts.c.due_at, broadcasts.c.id).limit(limit)
+    chosen = select(*_LISTED).where(which).order_by(DUE, broadcasts.c.id).limit(limit)
     rows = connection.execute(chosen).all()
     held_by = waits(connection, rows, now)
     return [shown(row, held_by.get(row.id)) for row in rows]
@@ -144,7 +145,7 @@ def shown(row: Row[Any], wait: Wait | None) -> dict[str, Any]:
         "creator": row.creator,
         "platform": row.platform,
         "occurrence": row.occurrence,
-        "due_at": instant(row.due_at),
+        "due_at": instant(row.goes_at or row.due_at),
         "state": row.state,
         "waiting_for": (wait.cause if wait else "time") if planned else None,
         "not_before": instant(wait.until) if wait else None,

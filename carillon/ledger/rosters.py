@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, true
 
-from carillon.ledger import allowance
+from carillon.ledger import allowance, credit
 from carillon.ledger.allowance import Standing
+from carillon.ledger.placing import DUE
 from carillon.ledger.questions import instant
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, pauses
@@ -19,7 +20,14 @@ def accounts(connection: Connection, now: datetime) -> dict[tuple[str, str], dic
     rows = allowance.accounts(connection, true())
     standings = allowance.standings(connection, rows, now)
     upcoming = {row.creator_id: row for row in connection.execute(_next("creator_id"))}
-    return {(row.platform, row.account): _account(row, standings[row.id], upcoming.get(row.id)) for row in rows}
+    credits_ = credit.standing(connection)
+    return {
+        (row.platform, row.account): {
+            **_account(row, standings[row.id], upcoming.get(row.id)),
+            **_credits(*credits_.get(row.id, (None, None))),
+        }
+        for row in rows
+    }
 
 
 def next_due(connection: Connection) -> dict[str, datetime]:
@@ -49,6 +57,11 @@ def _account(row: Row[Any], standing: Standing, upcoming: Row[Any] | None) -> di
     }
 
 
+def _credits(used: int | None, left: int | None) -> dict[str, Any]:
+    """Of the few platforms that count such."""
+    return {"credits_used": used, "credits_left": left}
+
+
 def _state(standing: Standing) -> str:
     if standing.blocked:
         return _STATES.get(standing.blocked.cause, standing.blocked.cause)
@@ -60,11 +73,11 @@ def _broadcast(row: Row[Any]) -> dict[str, Any]:
 
 
 def _next(column: str) -> Any:
-    order = (broadcasts.c.due_at, broadcasts.c.id)
+    order = (DUE, broadcasts.c.id)
     rank = func.row_number().over(partition_by=broadcasts.c[column], order_by=order).label("rank")
     waiting = broadcasts.c.state.in_((State.PLANNED, State.QUEUED))
     ranked = (
-        select(broadcasts.c.id, broadcasts.c.creator_id, broadcasts.c.campaign, broadcasts.c.due_at, rank)
+        select(broadcasts.c.id, broadcasts.c.creator_id, broadcasts.c.campaign, DUE.label("due_at"), rank)
         .where(waiting)
         .subquery()
     )

@@ -57,7 +57,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     ),
     State.SENDING: frozenset({State.SENT, State.PLACED, State.PLANNED, State.FAILED, State.UNKNOWN}),
     State.UNKNOWN: frozenset({State.SENT, State.PLACED, State.PLANNED, State.FAILED, State.HELD}),
-    State.HELD: frozenset({State.SENT, State.PLANNED, State.FAILED, State.CANCELLED}),
+    State.HELD: frozenset({State.SENT, State.PLACED, State.PLANNED, State.FAILED, State.CANCELLED}),
     State.PLACED: frozenset({State.SENT, State.PLANNED, State.CANCELLED, State.UNKNOWN}),
     State.SENT: frozenset({State.UNSENT}),
     State.FAILED: frozenset({State.PLANNED}),

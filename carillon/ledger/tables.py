@@ -127,8 +127,10 @@ class Broadcast(SQLModel, table=True):
         _of_those("state = 'planned' AND overlap = 'skip'", "ix_broadcast_skip", "creator_id", "due_at"),
         _of_those("state = 'planned' AND kind = 'send'", "ix_broadcast_own", "creator_id"),
         _of_those("state = 'placed'", "ix_broadcast_placed", "goes_at"),
+        _of_those("state = 'placed'", "ix_broadcast_follow", "hand_off_at"),
         Index(
             "ix_broadcast_untracked",
+            "state",
             "state_since",
             sqlite_where=text("state = 'sent' AND tracked = 0"),
             postgresql_where=text("state = 'sent' AND NOT tracked"),

@@ -15,7 +15,9 @@ class Upload(SQLModel, table=True):
     """One medium of one account, brought to the platform: a file by its content's hash, or a URL.
 
     `state`: `waiting`, `sending`, `processing`, `ready`, `failed`. `progress` is the adapter's own JSON, by which an
-    upload that was cut goes on. A reference that works once is `single_use`; `used_by` is the attempt that used it.
+    upload that was cut goes on; `owner` works on it until `next_at`, when anybody may. `stored` is the hash of what a
+    URL led to, where Carillon fetched it. A reference that works once is `single_use`: it is `reserved_for` one
+    broadcast, and `used_by` is the attempt that used it. The file itself is kept until `needed_until`.
     """
 
     __table_args__ = (
@@ -42,14 +44,19 @@ class Upload(SQLModel, table=True):
     tries: int = 0
     next_at: datetime = Field(sa_type=Instant)
     wanted_by: datetime = Field(sa_type=Instant)
-    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    needed_until: datetime = Field(sa_type=Instant)
+    owner: str | None = Field(default=None, sa_type=Text)
+    stored: str | None = None
+    reserved_for: int | None = Field(default=None, sa_type=BigId, foreign_key="broadcast.id")
+    reserved_at: datetime | None = Field(default=None, sa_type=Instant)
     uploaded_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Token(SQLModel, table=True):
     """The tokens of one account, sealed under CARILLON_SECRET_KEY. `generation` counts the pairs.
 
-    `sent_at`: a refresh was let go by `owner` and its new pair is not here yet. `lost`: only a new login helps.
+    A refresh was let go at `sent_at` by `owner`, whose new pair is not here yet. `lost`: only a new login helps.
+    `refused` is the generation that the platform turned away before its time was over, and that was renewed for it.
     """
 
     creator_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="creator.id")
@@ -57,8 +64,8 @@ class Token(SQLModel, table=True):
     sealed: str = Field(sa_type=Text)
     expires_at: datetime = Field(sa_type=Instant)
     owner: str | None = None
-    lease_until: datetime | None = Field(default=None, sa_type=Instant)
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
+    refused: int | None = None
     lost: str | None = Field(default=None, sa_type=Text)
     stored_at: datetime = Field(sa_type=Instant)
 
@@ -89,12 +96,18 @@ class Hook(SQLModel, table=True):
 
 
 class Credit(SQLModel, table=True):
-    """What an account's key has used and has left of what its platform counts (OnlyFansAPI: credits)."""
+    """What an account's key has used and has left of what its platform counts (OnlyFansAPI: credits).
+
+    `week_used` counts since `week_since`, `last_week_used` in the seven days before that.
+    """
 
     creator_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="creator.id")
     used: int = 0
     balance: int | None = None
     at: datetime = Field(sa_type=Instant)
+    week_since: datetime = Field(sa_type=Instant)
+    week_used: int = 0
+    last_week_used: int | None = None
 
 
 uploads = SQLModel.metadata.tables["upload"]

@@ -23,7 +23,8 @@ NOTHING = "nothing"
 ROLES = ("scheduler", "worker")
 _TAKEN = (State.SENT, State.UNSENT)
 _OTHERS = tuple(state for state in State if state not in _TAKEN)
-_WAITING = ("id", "creator_id", "platform", "campaign", "kind", "state", "due_at", "waiting_for", "not_before")
+_TIMES = ("due_at", "goes_at", "not_before")
+_WAITING = ("id", "creator_id", "platform", "campaign", "kind", "state", "waiting_for", *_TIMES)
 
 
 def by_state(connection: Connection) -> Figures:

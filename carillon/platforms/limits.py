@@ -42,4 +42,6 @@ class Limits:
     needs_account: bool = False
     takes_account: bool = True
     needs_text: bool = False
-    offers: frozenset[str] = frozenset()  # keys of a campaign beyond lists, text, media and price
+    offers: frozenset[str] = frozenset()
+    """Keys of a campaign beyond lists, text, media and price; and of media: `media_files`, which can be uploaded,
+    `media_urls`, as they are in a send, `media_fetched`, URLs that the platform brings in itself."""

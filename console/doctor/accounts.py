@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from carillon import clock
+from carillon.ledger import credit
+from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import creators
 from console.doctor.findings import Finding, counted, some_of
 from console.doctor.patient import Patient
@@ -29,3 +31,18 @@ def check(patient: Patient) -> Iterator[Finding]:
     if not found:
         yield Finding(_CHECK, "ok", f"{counted(len(patient.accounts), 'creator')}, none stopped")
     yield from some_of(found, "see `carillon creators`")
+    yield from some_of(_credits(patient.ledger), "see `carillon creators`")
+
+
+def _credits(ledger: Ledger) -> list[Finding]:
+    """What is left, told once for each key; what is low is an alarm."""
+    with ledger.read() as session:
+        left = credit.standing(session.connection())
+        which = (creators.c.enabled, creators.c.id.in_(left.keys()))
+        named = select(creators).where(*which).order_by(creators.c.key.desc())  # so that the first name stays
+        rows = {(row.platform, row.credentials): row for row in session.execute(named)}
+    known = [(row.platform, row.key, left[row.id][1]) for row in rows.values() if left[row.id][1] is not None]
+    return [
+        Finding(_CHECK, "ok", f"{balance} credits left on {platform} for the key of {key}")
+        for platform, key, balance in known
+    ]

@@ -22,6 +22,7 @@ _MENDS = {
     "overdue": "see that a scheduler runs",
     "files": "give every scheduler the same files",
     "text": "mend the campaign's text",
+    "credits": "buy more for that key where it was made",
     "two_installations": "take those creators out of one of the two",
 }
 

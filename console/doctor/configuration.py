@@ -91,6 +91,9 @@ def _shape(settings: Settings) -> Iterator[Finding]:
     if not embedded and not queue:
         message = "without CARILLON_REDIS_URL only `carillon up` can use this PostgreSQL, in one process"
         yield Finding(_CHECK, "note", message)
+    if settings.dashboard_is_open:
+        message = f"others could reach the dashboard on {settings.dashboard_host}, so it does not start"
+        yield Finding(_CHECK, "error", message, "set CARILLON_DASHBOARD_PASSWORD, or leave CARILLON_DASHBOARD_HOST")
     if not settings.alarm_urls:
         yield Finding(_CHECK, "note", "alarms stand in the log and in the ledger alone: CARILLON_ALARM_URLS is not set")
     else:

@@ -17,9 +17,11 @@ from console.doctor import (
     configuration,
     database,
     keys,
+    logins,
     platforms,
     processes,
     queue,
+    webhooks,
 )
 from console.doctor.findings import Finding, of_error, show
 from console.doctor.patient import Patient
@@ -36,6 +38,8 @@ _CHECKS: tuple[tuple[str, Callable[[Patient], Iterator[Finding]], frozenset[str]
     ("clock", clocks.check_clocks, _NONE),
     ("zones", clocks.check_zones, _NONE),
     ("credentials", keys.check, _NONE),
+    ("logins", logins.check, frozenset({"secret_key"})),
+    ("webhooks", webhooks.check, _NONE),
     ("platforms", platforms.check, _URLS),
     ("processes", processes.check, _NONE),
     ("creators", accounts.check, _NONE),

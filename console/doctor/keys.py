@@ -8,6 +8,7 @@ from pathlib import Path
 from carillon.platforms import credentials
 from carillon.platforms.credentials import CredentialError
 from console.doctor.findings import Finding, Status, counted, some_of
+from console.doctor.logins import logged_in
 from console.doctor.patient import Account, Patient
 
 _CHECK = "credentials"
@@ -15,8 +16,10 @@ _CHECK = "credentials"
 
 def check(patient: Patient) -> Iterator[Finding]:
     by_reference: dict[str, list[Account]] = defaultdict(list)
+    tokens = {row.credentials for row in logged_in(patient.ledger)} if patient.ledger and patient.begun else set()
     for account in patient.accounts:
-        by_reference[account.credentials].append(account)
+        if account.credentials not in tokens:  # who logged in, or whose agency did, needs no other key
+            by_reference[account.credentials].append(account)
     digests: dict[str, str] = {}
     missing = []
     for reference, users in by_reference.items():

@@ -21,6 +21,7 @@ class Account:
     account_id: str | None
     credentials: str
     timezone: str | None
+    webhook_secret: str | None
 
 
 @dataclass
@@ -54,4 +55,11 @@ class Patient:
 
 def account(creator: Any) -> Account:
     """Of a creator of the ledger or of the campaign files, which have these in common."""
-    return Account(creator.key, creator.platform, creator.account_id, creator.credentials, creator.timezone)
+    return Account(
+        creator.key,
+        creator.platform,
+        creator.account_id,
+        creator.credentials,
+        creator.timezone,
+        creator.webhook_secret,
+    )

@@ -53,8 +53,7 @@ def _roles(living: Sequence[Row[Any]], last: dict[str, Any]) -> Iterator[Finding
         if not counts[role]:
             since = f"since {clock.rfc3339_seconds(last[role])}" if last[role] else "ever"
             yield Finding(_CHECK, "error", f"no {role} has beaten {since}: {lost}", mend)
-    if living:
-        kinds = " and ".join(counted(counts[role], role) for role in _LOST if counts[role])
+    if kinds := " and ".join(counted(counts[role], role) for role in (*_LOST, "dashboard") if counts[role]):
         yield Finding(_CHECK, "ok", f"{kinds} on {counted(len({row.host for row in living}), 'host')}")
 
 

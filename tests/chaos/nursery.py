@@ -29,7 +29,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LOADED = (console.supervisor, scheduler.service, worker.service)
 
 ROLES: dict[str, Callable[[Settings], int]] = {
-    "up": console.up.up,
+    "up": lambda settings: console.up.up(settings, with_dashboard=False),
     "scheduler": console.scheduler.scheduler,
     "worker": lambda settings: console.worker.worker(settings, 1, 2),
 }

@@ -277,7 +277,8 @@ class OnAWrongClock(Carillon):
         fresh.write_text(str(seconds))
         fresh.replace(self.off)
 
-    def up(self) -> None:
+    def up(self, *, dashboard: bool = False) -> None:
+        assert not dashboard
         self.step_clock(0)
         words = [*wrong_clock(self.off), "up", "--no-dashboard"]
         self.process = self._running.enter_context(running(words, self.folder, self.environment, "up"))

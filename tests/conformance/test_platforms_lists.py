@@ -218,7 +218,7 @@ def test_reads_that_fail(client: Client, name: str, case: tuple[Reply, type[Plat
         ({"uuid": "m", "status": "created"}, "processing"),
         ({"uuid": "m", "status": "processing"}, "processing"),
         ({"uuid": "m", "status": "error"}, "broken"),
-        ({"uuid": "m", "status": "FINALISED"}, "unknown"),
+        ({"uuid": "m", "status": "FINALISED"}, "ready"),
         ({"uuid": "m", "status": ["ready"]}, "unknown"),
         ({"uuid": "m"}, "unknown"),
         ([], "unknown"),

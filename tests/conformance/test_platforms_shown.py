@@ -67,6 +67,7 @@ EMPTY: dict[str, Any] = {
 READS = {
     "fanvue": ["/creators/a%2F1/chats/mass-messages?page=1&size=50&includeDeleted=true"],
     "ofauth": [
+        "/v2/access/mass-messages?limit=20&offset=0&type=scheduled",
         "/v2/access/mass-messages?limit=20&offset=0&type=sent",
         "/v2/access/mass-messages?limit=20&offset=0&type=unsent",
         "/v2/access/analytics/mass-messages/sent?limit=10",
@@ -157,6 +158,7 @@ FANVUE_SHOWN = Shown(
     price_cents=999,
     recipient_count=847,
     delivery="done",
+    purchases=1,
 )
 
 
@@ -252,8 +254,10 @@ def test_the_queue_and_a_message_on_onlyfansapi(client: Client) -> None:
         (found,) = shown(client, "onlyfansapi", platform)
         whole = PLATFORMS["onlyfansapi"].whole(client, account(platform), found)
     made = NOON + timedelta(seconds=61)
-    assert found == Shown("123", made)
-    assert whole == Shown("123", made, text="My message", media_count=0, price_cents=0)
+    assert found == Shown("123", made, can_unsend=True, unsend_seconds=1_000_000)
+    assert whole == Shown(
+        "123", made, text="My message", media_count=0, price_cents=0, can_unsend=True, unsend_seconds=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -333,15 +337,15 @@ def test_statistics_alone_where_ofauth_serves_no_queue(client: Client, key: str,
     queue = Reply(status, {"error": "x", "type": "ROUTE_NOT_FOUND"})
     with StandIn(answering(sent=sent, queue=queue)) as platform:
         assert shown(client, "ofauth", platform) == (
-            Shown("12345", NOON, text="Hey everyone!"),
+            Shown("12345", NOON, text="Hey everyone!", purchases=23),
             Shown("12346", NOON, text="<p>Hey</p>", media_count=2, price_cents=1_499, delivery="cancelled"),
         )
-    assert len([seen for seen in platform.seen if "type=" in seen.path]) == 2
+    assert len([seen for seen in platform.seen if "type=" in seen.path]) == 3
 
 
 def ofauth(client: Client, sent: list[Any], queue: list[Any], unsent: tuple[Any, ...] = ()) -> tuple[Shown, ...]:
     def answer(seen: Seen) -> Reply:
-        rows = {"sent": queue, "unsent": list(unsent)}.get(asked(seen).get("type", ""), sent)
+        rows = {"scheduled": [], "sent": queue, "unsent": list(unsent)}.get(asked(seen).get("type", ""), sent)
         return Reply(200, {"list": rows, "hasMore": False})
 
     with StandIn(answer) as platform:
@@ -413,13 +417,13 @@ def paged(client: Client, name: str, pages: Callable[[Seen], Any], since: dateti
     """The ids that were read, and in how many reads."""
 
     def answer(seen: Seen) -> Reply:
-        if asked(seen).get("type") == "unsent" or (name == "ofauth" and "/analytics/" in seen.path):
+        if asked(seen).get("type") in ("scheduled", "unsent") or (name == "ofauth" and "/analytics/" in seen.path):
             return Reply(200, EMPTY["ofauth"])
         return Reply(200, pages(seen))
 
     with StandIn(answer) as platform:
         found = [one.id for one in shown(client, name, platform, since)]
-        return found, len(platform.seen) - (2 if name == "ofauth" else 0)
+        return found, len(platform.seen) - (3 if name == "ofauth" else 0)
 
 
 def slices(items: list[Any], size: int, says: bool = True) -> Callable[[Seen], Any]:
@@ -571,7 +575,7 @@ def test_the_end_is_a_second_after_the_oldest(client: Client) -> None:
     with StandIn(answer) as platform, pytest.raises(Unreadable, match="repeats itself"):
         shown(client, "ofauth", platform, NOON - HOUR)
     path = "/v2/access/analytics/mass-messages/sent?limit=10"
-    assert [seen.path for seen in platform.seen][2:] == [path, f"{path}&endDate=2026-01-05T11:59:52Z"]
+    assert [seen.path for seen in platform.seen][3:] == [path, f"{path}&endDate=2026-01-05T11:59:52Z"]
 
 
 @pytest.mark.parametrize("items", [NEWEST_FIRST[::-1], [{"id": 1}, {"id": 2}]])

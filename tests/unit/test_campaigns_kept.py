@@ -135,3 +135,14 @@ def test_changes(tmp_path: Path, edit: str, restored: bool) -> None:
     if restored:
         before, now = Catalogue.restore(before.content), Catalogue.restore(now.content)
     assert sorted(changed(now, before, now.live())) == sorted(expected)
+
+
+def test_a_webhooks_secret_beside_the_file_is_found_from_anywhere(tmp_path: Path) -> None:
+    """As a key is; the platform's stands for all its creators who have none of their own."""
+    mia = "credentials: env:MIA_KEY, "
+    own = HEAD.replace(mia, f"{mia}webhook_secret: file:hook, ")
+    text = f"{own}platforms: {{frontrow: {{webhook_secret: 'env:HOOK'}}}}\n{CAMPAIGNS}"
+    found = {key: creator.webhook_secret for key, creator in catalogue(tmp_path, text).creators.items()}
+    assert found == {"luna": "env:HOOK", "mia": f"file:{tmp_path}/hook"}
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    assert catalogue(elsewhere, text).digest != catalogue(tmp_path, text).digest, "it is another file"

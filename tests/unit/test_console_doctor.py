@@ -16,7 +16,7 @@ from sqlalchemy import insert, update
 
 from carillon import clock
 from carillon.campaigns.load import load
-from carillon.ledger import alarms
+from carillon.ledger import alarms, credit
 from carillon.ledger.connect import Ledger
 from carillon.ledger.schema import newest
 from carillon.ledger.tables import beats, catalogues
@@ -309,6 +309,19 @@ def test_open_alarms_are_findings_and_closed_ones_are_not(at_ledger: Examine, le
     assert (first.status, first.mend) == ("warning", mend)
     assert first.message.endswith(f"broadcast {held} is held: why")
     assert second.mend == f"see `carillon show {held}`, and the platform"
+
+
+def test_credits_are_told_once_for_a_key_and_low_ones_with_the_mend(at_ledger: Examine, ledger: Ledger) -> None:
+    ids = [add_creator(ledger, name, platform="onlyfansapi", credentials="env:K") for name in ("ann", "bea")]
+    with ledger.write() as connection:
+        for id_ in ids:
+            credit.keep(connection, id_, 1, 999, clock.now())
+    found = at_ledger()
+    assert "ok: 999 credits left on onlyfansapi for the key of ann" in told(found, "creators")
+    assert len([line for line in told(found, "creators") if "credits" in line]) == 1
+    [low] = [each for each in found if each.check == "alarms" and each.wrong]
+    assert "999 credits" in low.message
+    assert (low.mend or "").startswith("buy more")
 
 
 def test_what_runs_on_postgresql(at_ledger: Examine, ledger: Ledger) -> None:

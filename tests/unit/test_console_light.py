@@ -9,7 +9,18 @@ from alembic.script import ScriptDirectory
 
 from carillon.ledger import schema
 
-NOT_NEEDED = {"alembic", "mako", "apprise", "requests", "jsonschema", "console.sandbox", "console.demo"}
+NOT_NEEDED = {
+    "alembic",
+    "matplotlib",
+    "mako",
+    "apprise",
+    "requests",
+    "authlib",
+    "limits",
+    "jsonschema",
+    "console.sandbox",
+    "console.demo",
+}
 
 
 @pytest.mark.parametrize("modules", ["console.scheduler", "console.worker, worker.service, console.supervisor"])

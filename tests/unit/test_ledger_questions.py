@@ -43,6 +43,7 @@ def row(**values: Any) -> Any:
         "kind": "cron",
         "state": "planned",
         "due_at": NOW,
+        "goes_at": None,
         "waiting_for": "time",
         "not_before": None,
         "campaign": "drop",
@@ -80,6 +81,9 @@ def around(
         (row(waiting_for="cool_down", not_before=LATER), around(free=0), Wait("limit", LATER)),
         (row(waiting_for="quiet_hours", not_before=LATER), around(), Wait("quiet_hours", LATER)),
         (row(waiting_for="pause"), around(), None),
+        (row(goes_at=LATER), around(Wait("pause")), Wait("pause")),
+        (row(goes_at=LATER, waiting_for="limit", not_before=LATER), around(), Wait("limit", LATER)),
+        (row(goes_at=LATER), around(first=NOW - timedelta(seconds=1)), None),
     ],
 )
 def test_what_a_broadcast_waits_for(broadcast: Any, surroundings: Around, wait: Wait | None) -> None:
@@ -178,6 +182,8 @@ def test_accounts_show_slots_stops_and_what_goes_next(ledger: Ledger) -> None:
         "cool_down_until": clock.rfc3339(now + timedelta(hours=2)),
         "stopped_at": None,
         "stopped_reason": None,
+        "credits_used": None,
+        "credits_left": None,
         "next_broadcast": {"id": str(later), "campaign": "next", "due_at": clock.rfc3339(now + timedelta(hours=1))},
     }
     assert found["frontrow", "env:MIA_KEY"]["state"] == "stopped"

@@ -282,11 +282,13 @@ def test_a_bad_file_when_none_was_ever_in_force(ledger: Ledger, file: Path) -> N
 
 def test_live_facts_of_a_creator_follow_the_file(ledger: Ledger, declare: Declare) -> None:
     declare(HEAD + one("{every: 6h}"))
-    declare(HEAD.replace("env:K,", 'env:K, limit: 5/2h, quiet_hours: "23:00-08:00",') + one("{every: 6h}"))
+    edited = 'env:K, limit: 5/2h, quiet_hours: "23:00-08:00", webhook_secret: env:HOOK,'
+    declare(HEAD.replace("env:K,", edited) + one("{every: 6h}"))
     with ledger.read() as session:
         row = session.execute(select(creators)).one()
     assert (row.limit_count, row.limit_seconds, row.quiet_hours) == (5, 7200, "23:00-08:00")
     assert (row.account, row.timezone) == ("env:K", "Europe/Berlin")
+    assert row.webhook_secret == "env:HOOK"
 
 
 def outage(ledger: Ledger, began: datetime) -> tuple[datetime, datetime]:

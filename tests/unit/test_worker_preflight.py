@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -9,8 +10,18 @@ import pytest
 from carillon.ledger.connect import Ledger
 from carillon.platforms import errors
 from carillon.platforms.client import Client
-from carillon.platforms.contract import Account, AudienceList, Content, ListRef, MediaState, Platform
-from carillon.platforms.frontrow import FrontRow
+from carillon.platforms.contract import (
+    Account,
+    AudienceList,
+    Caller,
+    Content,
+    ListRef,
+    MediaState,
+    Platform,
+    Shown,
+    Shows,
+)
+from carillon.platforms.frontrow.adapter import FrontRow
 from worker.means import Means
 from worker.preflight import Clear, Later, Stop, preflight
 
@@ -27,13 +38,13 @@ class Told(FrontRow):
     def __init__(self, lists: list[AudienceList] | Exception, media: MediaState | Exception = "ready") -> None:
         self.told_lists, self.told_media, self.asked = lists, media, 0
 
-    def lists(self, client: Client, account: Account) -> Iterator[AudienceList]:
+    def lists(self, client: Caller, account: Account) -> Iterator[AudienceList]:
         self.asked += 1
         if isinstance(self.told_lists, Exception):
             raise self.told_lists
         yield from self.told_lists
 
-    def media(self, client: Client, account: Account, media_id: str) -> MediaState:
+    def media(self, client: Caller, account: Account, media_id: str) -> MediaState:
         if isinstance(self.told_media, Exception):
             raise self.told_media
         return self.told_media
@@ -120,6 +131,26 @@ def test_a_platform_that_cannot_be_asked_puts_it_off(ask: Ask) -> None:
     assert ask(Told(errors.Unreachable("down")), saying(custom("v1"))) == Later(
         "retry", 2.0, "the platform cannot be asked: down"
     )
+
+
+class Forgetful(Told):
+    """It shows its lists; whether it shows its messages is told as well."""
+
+    def __init__(self, error: errors.PlatformError) -> None:
+        super().__init__([SUBSCRIBERS])
+        self.error = error
+
+    def shows(self, content: Content, age: timedelta) -> Shows:
+        return "all"
+
+    def shown(self, client: Caller, account: Account, since: datetime) -> tuple[Shown, ...]:
+        raise self.error
+
+
+def test_without_a_view_of_its_messages_it_waits_only_where_waiting_may_help(ask: Ask) -> None:
+    content = saying(smart("subscribers"))
+    assert isinstance(ask(Forgetful(errors.Unreachable("down")), content), Later)
+    assert ask(Forgetful(errors.Unreadable("404", 404)), content) == Clear(content, baseline=None)
 
 
 @pytest.mark.parametrize("error", [errors.Unauthorized("401", 401), errors.Throttled("429", 3.0)])

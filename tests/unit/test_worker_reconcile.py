@@ -180,7 +180,7 @@ def test_nothing_new_is_nothing_by_whatever_clock(ledger: Ledger, means: Means, 
 def test_without_a_baseline_absence_is_never_sure(
     ledger: Ledger, means: Means, luna: int, fanvue: Fanvue, platform: StandIn
 ) -> None:
-    fanvue.takes, fanvue.shows = False, lambda: Reply(503, "away")
+    fanvue.takes, fanvue.shows = False, lambda: Reply(404, {"message": "not here"})
     id_ = unknown(ledger, means, luna)
     fanvue.shows = None
     look_often(ledger, means, fanvue, id_)
@@ -225,13 +225,13 @@ def test_absence_needs_an_owner_that_is_gone_and_counts_from_its_lease(
 def test_resend_sends_once_more_and_no_more(
     ledger: Ledger, means: Means, luna: int, fanvue: Fanvue, platform: StandIn
 ) -> None:
-    fanvue.takes, fanvue.shows = False, lambda: Reply(503, "away")
+    fanvue.takes, fanvue.shows = False, lambda: Reply(404, {"message": "not here"})
     id_ = unknown(ledger, means, luna, on_unknown="resend")
     fanvue.shows = None
     for turn, state in ((1, "planned"), (2, "held")):
         look_often(ledger, means, fanvue, id_)
         assert (turn, broadcast(ledger, id_).state) == (turn, state)
-        fanvue.shows = lambda: Reply(503, "away")
+        fanvue.shows = lambda: Reply(404, {"message": "not here"})
         if state == "planned":
             assert count_of(ledger, slots) == 1, "it may have been taken"
             with ledger.write() as connection:
@@ -285,7 +285,7 @@ def test_two_that_say_the_same_and_one_message(
 def test_two_that_say_the_same_and_two_messages_one_after_the_other(
     ledger: Ledger, means: Means, luna: int, fanvue: Fanvue
 ) -> None:
-    fanvue.shows = lambda: Reply(503, "away")
+    fanvue.shows = lambda: Reply(404, {"message": "not here"})
     one = unknown(ledger, means, luna, "one")
     let_pass(ledger, 5, fanvue)
     two = unknown(ledger, means, luna, "two")

@@ -31,9 +31,10 @@ def _add_to_broadcast() -> None:
         sa.Column("tracked", sa.Boolean(), nullable=False, server_default=sa.false()),
     ):
         op.add_column("broadcast", column)
-    _index("ix_broadcast_placed", "broadcast", ["goes_at"], "state = 'placed'", "state = 'placed'")
+    for name, column in (("ix_broadcast_placed", "goes_at"), ("ix_broadcast_follow", "hand_off_at")):
+        _index(name, "broadcast", [column], "state = 'placed'", "state = 'placed'")
     sent = "state = 'sent' AND NOT tracked", "state = 'sent' AND tracked = 0"
-    _index("ix_broadcast_untracked", "broadcast", ["state_since"], *sent)
+    _index("ix_broadcast_untracked", "broadcast", ["state", "state_since"], *sent)
 
 
 def _create_uploads() -> None:
@@ -53,7 +54,11 @@ def _create_uploads() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_at", Instant, nullable=False),
         sa.Column("wanted_by", Instant, nullable=False),
-        sa.Column("lease_until", Instant),
+        sa.Column("needed_until", Instant, nullable=False),
+        sa.Column("owner", sa.Text()),
+        sa.Column("stored", sa.String()),
+        sa.Column("reserved_for", BigId, sa.ForeignKey("broadcast.id")),
+        sa.Column("reserved_at", Instant),
         sa.Column("uploaded_at", Instant),
     )
     op.create_index("ix_upload_source", "upload", ["creator_id", "source"])
@@ -69,8 +74,8 @@ def _create_tokens() -> None:
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
         sa.Column("owner", sa.String()),
-        sa.Column("lease_until", Instant),
         sa.Column("sent_at", Instant),
+        sa.Column("refused", sa.Integer()),
         sa.Column("lost", sa.Text()),
         sa.Column("stored_at", Instant, nullable=False),
     )
@@ -80,6 +85,9 @@ def _create_tokens() -> None:
         sa.Column("used", sa.Integer(), nullable=False),
         sa.Column("balance", sa.Integer()),
         sa.Column("at", Instant, nullable=False),
+        sa.Column("week_since", Instant, nullable=False),
+        sa.Column("week_used", sa.Integer(), nullable=False),
+        sa.Column("last_week_used", sa.Integer()),
     )
 
 
@@ -108,8 +116,9 @@ def _create_results() -> None:
         sa.Column("creator_id", BigId, sa.ForeignKey("creator.id"), nullable=False, index=True),
         sa.Column("next_at", Instant),
         sa.Column("until", Instant, nullable=False),
-        sa.Column("polls", sa.Integer(), nullable=False),
-        sa.Column("words", sa.String()),
+        sa.Column("asked_at", Instant),
+        sa.Column("put_offs", sa.Integer(), nullable=False),
+        sa.Column("words", sa.Text()),
     )
     op.create_index("ix_tracking_next", "tracking", ["next_at"])
     op.create_table(
@@ -132,12 +141,15 @@ def _create_results() -> None:
         sa.Column("sale", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("broadcast_id", BigId, sa.ForeignKey("broadcast.id"), index=True),
+        sa.Column("message_id", sa.String()),
         sa.Column("fan", sa.String()),
         sa.Column("amount_cents", BigId),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("at", Instant, nullable=False),
         sa.UniqueConstraint("creator_id", "sale"),
     )
+    unbound = "broadcast_id IS NULL"
+    _index("ix_sale_unbound", "sale", ["creator_id", "message_id"], unbound, unbound)
 
 
 def _index(name: str, table: str, columns: list[str], on_postgresql: str, on_sqlite: str) -> None:
