@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,10 +12,12 @@ from typing import Self
 
 from console.demo import leash
 
-_UP = (sys.executable, "-m", "console.cli", "up", "--no-dashboard")
+_UP = (sys.executable, "-m", "console.cli", "up")
 _ROOMS = Path(__file__).parents[2]
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 """All that is taken from the demo's own environment: no setting, no key, no proxy."""
+
+WEBHOOK_SECRET = "made-up-secret-of-the-demo"  # noqa: S105
 
 _PATIENCE = 30  # seconds for what is on its way, when it is told to stop
 
@@ -26,7 +29,9 @@ class Child:
         self.home = home
         self.database = home / "carillon.db"
         self._log = home / "up.log"
-        self._environment = environment(home, campaigns, urls, keys)
+        port = _free_port()
+        self.dashboard = f"http://127.0.0.1:{port}"
+        self._environment = environment(home, campaigns, urls, keys) | {"CARILLON_DASHBOARD_PORT": str(port)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -78,6 +83,12 @@ class Child:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
 def environment(home: Path, campaigns: Path, urls: Mapping[str, str], keys: Mapping[str, str]) -> dict[str, str]:
     """So that neither a real platform nor a real database can be reached, whatever is set outside."""
     return {
@@ -88,4 +99,5 @@ def environment(home: Path, campaigns: Path, urls: Mapping[str, str], keys: Mapp
         "CARILLON_LOG": "console",
         **{f"CARILLON_{platform.upper()}_URL": url for platform, url in urls.items()},
         **{f"DEMO_{platform.upper()}_KEY": key for platform, key in keys.items()},
+        "DEMO_WEBHOOK_SECRET": WEBHOOK_SECRET,
     }

@@ -1,6 +1,6 @@
 """The child's ledger as the demo sees it: read only, and from its first moment on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators, events
+from carillon.ledger.tables_results import sales
 
 T = TypeVar("T")
 
@@ -74,6 +75,12 @@ class Reading:
 
     def in_state(self, state: State) -> Sequence[Row[Any]]:
         return self._rows(select(broadcasts).where(broadcasts.c.state == state).order_by(broadcasts.c.id))
+
+    def purchases(self) -> Mapping[int, int]:
+        """By broadcast, the cents that webhooks told of."""
+        told = (sales.c.kind == "purchase", sales.c.broadcast_id.is_not(None))
+        total = select(sales.c.broadcast_id, func.sum(sales.c.amount_cents).label("cents")).where(*told)
+        return {row.broadcast_id: row.cents or 0 for row in self._rows(total.group_by(sales.c.broadcast_id))}
 
     def attempted(self) -> Sequence[Row[Any]]:
         return self._rows(select(broadcasts).where(broadcasts.c.attempts > 0))

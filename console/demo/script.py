@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 
 from carillon.ledger.states import State
-from console.demo.child import Child
+from console.demo.child import WEBHOOK_SECRET, Child
 from console.demo.reading import Reading
 from console.demo.story import Story
 from console.sandbox import Delivery, Fault, Sandbox
@@ -24,17 +24,21 @@ class Script:
         self._child, self._sandbox, self._reading, self._story = child, sandbox, reading, story
         self._begun = monotonic()
         self._quiet_seconds = quiet_seconds
-        self._steps: list[Callable[[], bool]] = [self._set_limits, self._throttle, self._hold, self._kill, self._drop]
+        self._steps: list[Callable[[], bool]] = [self._set_up, self._throttle, self._hold, self._kill, self._drop]
 
     def step(self) -> None:
         if self._steps and self._steps[0]():
             del self._steps[0]
 
-    def _set_limits(self) -> bool:
-        """The platforms take what the file says, and not one more."""
+    def _set_up(self) -> bool:
+        """The platforms take what the file says, and not one more; and they tell of sales where it has a secret."""
         creators = self._reading.creators().values()
         for creator in creators:
             self._sandbox.limit(creator.platform, creator.limit_count, creator.limit_seconds)
+            if creator.webhook_secret:
+                account = creator.account_id or self._sandbox.accounts[creator.platform]
+                url = f"{self._child.dashboard}/webhooks/{creator.platform}/{creator.key}"
+                self._sandbox.hooks.subscribe(creator.platform, account, url, WEBHOOK_SECRET)
         return bool(creators)
 
     def _throttle(self) -> bool:

@@ -20,6 +20,7 @@ from console.sandbox import Sandbox
 _STYLES = {
     "sent": "green",
     "let go": "green",
+    "sold": "green",
     "waits": "yellow",
     "429": "yellow",
     "put off": "yellow",
@@ -53,6 +54,10 @@ def fans(count: int | None) -> str:
     return "fans not counted yet" if count is None else f"{count:,} fans"
 
 
+def dollars(cents: int) -> str:
+    return f"${cents / 100:,.2f}"
+
+
 def price(body: Mapping[str, object]) -> object:
     """As it went over the wire; None if it was free."""
     return body.get("price") or body.get("priceCents")
@@ -69,6 +74,7 @@ class Story:
         self._creators: dict[int, Row[Any]] = {}
         self._waiting: dict[int, str] = {}  # broadcasts by id, and the cause that was told
         self._skipping: set[tuple[str, int]] = set()
+        self._sold = False
 
     def tell(self, what: str, detail: str, who: str = "", campaign: str = "", at: datetime | None = None) -> None:
         style = _STYLES.get(what, "bold")
@@ -85,6 +91,9 @@ class Story:
             self._last_event = event.id
             self._tell_event(event)
         self._reading.ask(self._tell_waits, None)
+        if not self._sold and (sold := self._reading.purchases()):
+            self._sold = True
+            self.tell("sold", f"the first {dollars(sum(sold.values()))}, known by a signed webhook")
 
     def _tell_event(self, event: Row[Any]) -> None:
         found = self._move(event) if event.broadcast_id else ("account", event.why)

@@ -1,7 +1,7 @@
 """The demo's last words: what was sent, what waits and why, and whether fans and ledger agree."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_
@@ -12,7 +12,7 @@ from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts
 from console import wording
 from console.demo.reading import Reading
-from console.demo.story import fans, price, shown
+from console.demo.story import dollars, fans, price, shown
 from console.demo.tally import Tally, tally
 from console.printing import line, table
 from console.sandbox import Sandbox
@@ -25,7 +25,9 @@ def sum_up(reading: Reading, sandbox: Sandbox) -> Tally:
     rows = reading.attempted()
     line("")
     line("Sent, by what the ledger says:")
-    table(("creator", "platform", "campaign", "sent", "fans", "as it went out"), _sent(rows, sandbox))
+    names = ("creator", "platform", "campaign", "sent", "fans", "as it went out", "sold so far")
+    table(names, _sent(rows, sandbox, reading.purchases()))
+    line("Sales are known by webhook; OFAuth tells of none, and is asked a minute after each broadcast.")
     _show_waiting(reading)
     accounts = {
         id_: creator.account_id or sandbox.accounts[creator.platform] for id_, creator in reading.creators().items()
@@ -35,14 +37,22 @@ def sum_up(reading: Reading, sandbox: Sandbox) -> Tally:
     return found
 
 
-def _sent(rows: Sequence[Row[Any]], sandbox: Sandbox) -> list[tuple[Any, ...]]:
+def _sent(rows: Sequence[Row[Any]], sandbox: Sandbox, sold: Mapping[int, int]) -> list[tuple[Any, ...]]:
     prices = {(one.platform, one.message_id): price(one.body) for one in sandbox.deliveries()}
     pairs: dict[tuple[str, str, str], list[Row[Any]]] = defaultdict(list)
     for row in rows:
         if row.state == State.SENT:
             pairs[row.creator, row.platform, row.campaign].append(row)
     return [
-        (*pair, f"{len(sent)} sent", _reached(sent), _cost(prices.get((pair[1], sent[0].platform_message_id))))
+        (
+            *pair,
+            f"{len(sent)} sent",
+            _reached(sent),
+            _cost(prices.get((pair[1], sent[0].platform_message_id))),
+            dollars(sum(sold[row.id] for row in sent if row.id in sold))
+            if any(row.id in sold for row in sent)
+            else "-",
+        )
         for pair, sent in sorted(pairs.items())
     ]
 
