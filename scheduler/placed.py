@@ -13,7 +13,7 @@ from carillon.campaigns.text import TextError
 from carillon.handoff.orders import FOLLOW, hand_off
 from carillon.ledger import placing
 from carillon.ledger.connect import Ledger
-from carillon.ledger.states import Note
+from carillon.ledger.states import Note, State
 from carillon.ledger.tables import broadcasts
 from scheduler.edits import frozen_values
 from scheduler.pairs import Pair, around
@@ -45,6 +45,14 @@ def placed_of(connection: Connection, pairs: Collection[Pair], now: datetime) ->
         if not placing.said_by_a_person(row):
             found.get((row.campaign, row.creator_id), []).append(row)
     return found
+
+
+def on_the_way(connection: Connection, pairs: Collection[Pair], now: datetime) -> set[Pair]:
+    """Those of which something may just be being placed: what an edit says of it is looked at once more."""
+    states = broadcasts.c.state.in_((State.QUEUED, State.SENDING, State.UNKNOWN))
+    which = (around(connection, broadcasts, pairs), states, broadcasts.c.goes_at > now)
+    found = connection.execute(select(broadcasts.c.campaign, broadcasts.c.creator_id).where(*which))
+    return {(row.campaign, row.creator_id) for row in found}
 
 
 def withdraw(connection: Connection, rows: Sequence[Row[Any]], reason: str, note: Note) -> None:

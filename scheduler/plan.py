@@ -80,11 +80,13 @@ def _with_lead_behind(connection: Connection, catalogue: Catalogue, now: datetim
     if not leads:
         return ()
     columns = (cursors.c.campaign, cursors.c.creator_id, cursors.c.planned_until)
-    behind = select(*columns).where(NOT_WITHDRAWN, cursors.c.planned_until < now + max(leads.values()) + _LEAD_AHEAD)
+    until = now + max(leads.values()) + _LEAD_AHEAD
+    behind = select(*columns).where(NOT_WITHDRAWN, cursors.c.planned_until < until).order_by(*columns[:2])
     return [
         (row.campaign, row.creator_id)
-        for row in connection.execute(behind.order_by(*columns[:2]))
-        if row.campaign in leads and row.planned_until < now + leads[row.campaign] + _LEAD_AHEAD
+        for names in batches(sorted(leads), _AT_ONCE)
+        for row in connection.execute(behind.where(cursors.c.campaign.in_(names)))
+        if row.planned_until < now + leads[row.campaign] + _LEAD_AHEAD
     ]
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import Connection, Row, exists, insert, or_, select
 
 from carillon.campaigns.catalogue import Entry
 from carillon.campaigns.occurrences import Occurrence
@@ -22,13 +22,17 @@ from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import insert_all_new
 from carillon.ledger.placing import NOT_TAKEN, WITHDRAW, said_by_a_person
 from carillon.ledger.states import Note, State, move, version_of
-from carillon.ledger.tables import broadcasts, events
+from carillon.ledger.tables import attempts, broadcasts, events
 from scheduler.awake import wake_each
 from scheduler.edits import frozen_values
 from scheduler.pairs import Pair, around, cursors_of, put_cursors
 from scheduler.uploads import want_media
 
-_WITHDRAWN = ("removed", "disabled", "rescheduled")
+RESCHEDULED = "rescheduled: the campaign's schedule was edited"
+DISABLED = "disabled: switched off in the file"
+REMOVED = "removed: gone from the file"
+_WITHDRAWN = (RESCHEDULED, DISABLED, REMOVED)
+"""Why an edit cancels. What somebody removed from a platform's own scheduler was cancelled for another reason."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,10 @@ def _key_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
 def _plan_again(
     connection: Connection, met: Mapping[tuple[str, int, str], dict[str, Any]], note: Note
 ) -> list[Row[Any]]:
-    """Of rows that are there already, those that an edit of the file had withdrawn and that may still go."""
+    """Of rows that are there already, those that an edit of the file had withdrawn and that may still go.
+
+    What a platform's scheduler had no more after it was due may have gone: its attempt is still an accepted one.
+    """
     fresh = {key: row for key, row in met.items() if row["expires_at"] > note.at}
     if not fresh:
         return []
@@ -190,6 +197,7 @@ def _plan_again(
         broadcasts.c.state == State.CANCELLED,
         broadcasts.c.expires_at > note.at,
         withdrawn,
+        ~exists().where(attempts.c.broadcast_id == broadcasts.c.id, attempts.c.verdict == "accepted"),
     )
     again = [row for row in connection.execute(cancelled).all() if _key(row) in fresh]
     return [old for old in again if _move_back(connection, old, fresh[_key(old)], note)]

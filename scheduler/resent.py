@@ -42,7 +42,7 @@ def hold_resent(connection: Connection, ids: Collection[int], names: Collection[
 
 
 def _under_withdrawal(connection: Connection, ids: Collection[int], note: Note) -> set[int]:
-    """Those before which something is being withdrawn from a platform's scheduler: they wait for that to be done."""
+    """Those before which an edit withdraws something from a platform's scheduler: they wait for that to be done."""
     planned, earlier = broadcasts, _EARLIER
     before = and_(earlier.c.creator_id == planned.c.creator_id, _is_withdrawn(earlier), _is_like(planned, earlier))
     found = set(connection.scalars(select(planned.c.id).join(earlier, before).where(_are(connection, planned, ids))))
@@ -56,7 +56,8 @@ def _under_withdrawal(connection: Connection, ids: Collection[int], note: Note) 
 
 def _is_withdrawn(earlier: Any) -> ColumnElement[bool]:
     placed = earlier.c.state == literal(State.PLACED.value, literal_execute=True)
-    return and_(placed, earlier.c.wish == WITHDRAW)
+    by_person = earlier.c.wished.startswith('{"reason": "by_person', autoescape=True)
+    return and_(placed, earlier.c.wish == WITHDRAW, ~by_person)
 
 
 def _is_like(planned: Any, earlier: Any) -> ColumnElement[bool]:

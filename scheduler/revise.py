@@ -22,12 +22,10 @@ from carillon.ledger.tables import broadcasts, catalogues, cursors, events
 from scheduler import placed
 from scheduler.edits import creator_ids, frozen_values
 from scheduler.pairs import Pair, around, batches, cursors_of, put_cursors
+from scheduler.proposals import DISABLED, REMOVED, RESCHEDULED
 from scheduler.uploads import want_media
 
 _AT_ONCE = 200
-_RESCHEDULED = "rescheduled: the campaign's schedule was edited"
-_DISABLED = "disabled: switched off in the file"
-_REMOVED = "removed: gone from the file"
 
 
 def revise(
@@ -79,22 +77,26 @@ def _revise_batch(connection: Connection, entries: Mapping[Pair, Entry | None], 
     found = {pair: cursor for pair, cursor in cursors_of(connection, entries).items() if cursor.edited}
     waiting, on_platform = _waiting(connection, found), placed.placed_of(connection, found, note.at)
     withdrawn: dict[str, list[Row[Any]]] = defaultdict(list)
-    put_cursors(connection, [_revised(cursor, entries[pair], note) for pair, cursor in found.items()])
-    for pair, cursor in found.items():
+    again = placed.on_the_way(connection, found, note.at)
+    put_cursors(connection, [{**_revised(found[pair], entries[pair], note), "edited": pair in again} for pair in found])
+    for pair in found:
         entry, rows = entries[pair], waiting[pair]
         planned = [row for row in rows if row.state == State.PLANNED and placing.due(row) > note.at]
         if entry is None or not is_live(entry):
-            reason = _REMOVED if entry is None else _DISABLED
+            reason = REMOVED if entry is None else DISABLED
             withdrawn[reason] += rows
             placed.withdraw(connection, on_platform[pair], reason, note)
             continue
-        placed.revise(connection, entry, on_platform[pair], _RESCHEDULED, note)
-        if cursor.revision != entry.revision:
-            withdrawn[_RESCHEDULED] += planned
-        else:
-            _refresh(connection, entry, [row for row in planned if row.attempts == 0], note)
+        placed.revise(connection, entry, on_platform[pair], RESCHEDULED, note)
+        withdrawn[RESCHEDULED] += [row for row in planned if row.revision != entry.revision]
+        _refresh(connection, entry, [row for row in planned if _is_to_follow(row, entry)], note)
     for reason, rows in withdrawn.items():
         _cancel(connection, rows, reason, note)
+
+
+def _is_to_follow(row: Row[Any], entry: Entry) -> bool:
+    """What is to be placed follows the file to the end, as it does once it is placed."""
+    return row.revision == entry.revision and (row.attempts == 0 or row.goes_at is not None)
 
 
 def is_live(entry: Entry) -> bool:
@@ -103,7 +105,7 @@ def is_live(entry: Entry) -> bool:
 
 def _revised(cursor: Row[Any], entry: Entry | None, note: Note) -> dict[str, Any]:
     """What is withdrawn counts from when it is declared again, and finds its cancelled rows then."""
-    kept = {**cursor._asdict(), "edited": False}
+    kept = cursor._asdict()
     if entry is None or not is_live(entry):
         return {**kept, "revision": ""}
     if cursor.revision == entry.revision:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, update
 
+from carillon.ledger import placing
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, slots
 from carillon.platforms.contract import Shown
@@ -27,6 +28,8 @@ def write(connection: Connection, this: Open, ending: Ending, words: str, found:
                 move(connection, unchanged, State.UNKNOWN, State.PLACED, note, **changes)
                 return
             move(connection, unchanged, State.UNKNOWN, State.SENT, note, **_sent(found))
+            if this.wanted.goes_at:
+                placing.end_slot(connection, this.row, min(note.at, found.created_at or note.at), note.at)
             alarm_bad_delivery(connection, this.row, _bad_delivery(found), note.at)
         case Absent():
             _mark(connection, this, "absent")

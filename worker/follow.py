@@ -1,7 +1,7 @@
 """What was placed is followed until it is sent: looked at, brought in line with what is wished, and its end recorded.
 
-One worker at a time has a broadcast, for as long as `_LEASE` lasts; whoever comes then begins with a look. So it does
-not matter where the one before it was cut off, and an answer that was lost is not asked for: the platform is.
+One worker at a time has a broadcast, for as long as `placing.LEASE` lasts; whoever comes then begins with a look. So
+it does not matter where the one before it was cut off, and an answer that was lost is not asked for: the platform is.
 """
 
 from dataclasses import replace
@@ -28,7 +28,6 @@ from worker.wishes import Done, Placed
 
 log = structlog.get_logger()
 
-_LEASE = timedelta(seconds=60)
 _LOOK_BACK = timedelta(hours=1)
 _AGAIN = timedelta(seconds=15)
 _MUCH_LATER = timedelta(minutes=1)
@@ -52,7 +51,7 @@ def follow(means: Means, broadcast_id: int) -> None:
 
 
 def _take_up(means: Means, broadcast_id: int) -> Placed | None:
-    until = clock.ticks() + _LEASE.total_seconds()
+    until = clock.ticks() + placing.LEASE.total_seconds()
     with means.ledger.read() as session:
         row = session.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
     if row is None or row.state != State.PLACED:
@@ -60,7 +59,7 @@ def _take_up(means: Means, broadcast_id: int) -> Placed | None:
     with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
         if row.hand_off_at is not None and row.hand_off_at > now:
             return None
-        mine = placing.take_up(connection, row, now + _LEASE)
+        mine = placing.take_up(connection, row, now + placing.LEASE)
         creator = connection.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     return None if mine is None else Placed(means, mine, creator, PLATFORMS[mine.platform], now, until)
 

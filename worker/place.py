@@ -17,8 +17,10 @@ from worker.verdict import Verdict
 
 def calendar_for(row: Parcel, platform: Platform) -> tuple[Calendar, datetime] | None:
     """Where and for when it is to be placed; None if it is to be sent. The claim has the last word."""
-    if row.goes_at is None or platform.calendar is None or row.goes_at <= clock.now():
+    if row.goes_at is None or platform.calendar is None:
         return None
+    if row.goes_at <= clock.now() + platform.calendar.least_ahead:
+        return None  # by the ledger's clock, which may be ahead of this one, it may be due
     return platform.calendar, row.goes_at
 
 

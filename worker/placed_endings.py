@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, update
+from sqlalchemy import Connection, update
 
 from carillon.clock import rfc3339_seconds
 from carillon.ledger import accounts, alarms, placing
 from carillon.ledger.states import Note, State, move
-from carillon.ledger.tables import attempts, broadcasts, slots
+from carillon.ledger.tables import attempts, broadcasts, cursors
 from carillon.platforms.contract import Content, Shown
 from worker.record import alarm_bad_delivery
 from worker.standing import SETTLED, drift, next_look, sent_at, standing
@@ -36,7 +36,7 @@ def settle(placed: Placed, shown: Shown | None, done: Done) -> str:
 
 
 def _sent(connection: Connection, placed: Placed, shown: Shown, note: Note) -> str:
-    row, at = placed.row, sent_at(shown, placed.row.goes_at)
+    row, at = placed.row, min(note.at, sent_at(shown, placed.row.goes_at))
     reason = "error_after_accept: the platform shows an error" if shown.delivery == "error" else None
     changes = {
         "sent_at": at,
@@ -46,8 +46,7 @@ def _sent(connection: Connection, placed: Placed, shown: Shown, note: Note) -> s
     }
     words = _and_too_late(placed, f"the platform has sent it, at {rfc3339_seconds(at)}")
     if move(connection, placing.taken_up(row), State.PLACED, State.SENT, _saying(note, words), **changes, **_ENDED):
-        later = and_(slots.c.attempt_id.in_(placing.last_attempt(row)), slots.c.ended_at < at)
-        connection.execute(update(slots).where(later).values(ended_at=at))
+        placing.end_slot(connection, row, at, note.at)
         _tell_too_late(connection, placed, note)
         _clear(connection, row, note)
         alarm_bad_delivery(connection, row, reason, note.at)
@@ -56,7 +55,7 @@ def _sent(connection: Connection, placed: Placed, shown: Shown, note: Note) -> s
 
 def _gone(connection: Connection, placed: Placed, done: Done, note: Note) -> str:
     row = placed.row
-    if row.wish == placing.REPLACE and (placed.wished.get("tried") or done.in_place):
+    if done.in_place or (placed.wished.get("tried") and not done.deleting):
         return _in_doubt(connection, placed, note)
     if row.wish == placing.REPLACE and note.at < row.goes_at:
         return _plan_again(connection, placed, note)
@@ -75,15 +74,18 @@ def _gone(connection: Connection, placed: Placed, done: Done, note: Note) -> str
 def _in_doubt(connection: Connection, placed: Placed, note: Note) -> str:
     """It was replaced, or somebody deleted it: it may be there under another id. So it is looked up like others."""
     row, reason = placed.row, "unknown_outcome: it was being replaced, and is gone under the id that it had"
-    columns = _columns(placed)
+    columns = _columns(placed.wished.get("tried") or placed.wished["columns"])
     changes = {**columns, **_ENDED, "platform_message_id": None, "reason": reason, "due_at": row.due_at}
-    move(connection, placing.taken_up(row), State.PLACED, State.UNKNOWN, _saying(note, reason), **changes)
+    if move(connection, placing.taken_up(row), State.PLACED, State.UNKNOWN, _saying(note, reason), **changes):
+        _clear(connection, row, note)
+        of_it = (cursors.c.campaign == row.campaign, cursors.c.creator_id == row.creator_id)
+        connection.execute(update(cursors).where(*of_it).values(edited=True))  # what was wished since is wished anew
     return "gone, in doubt"
 
 
 def _plan_again(connection: Connection, placed: Placed, note: Note) -> str:
     changes = {
-        **_columns(placed),
+        **_columns(placed.wished["columns"]),
         **placing.NOT_TAKEN,
         "waiting_for": "time",
         "due_at": note.at,
@@ -117,14 +119,14 @@ def _give_back(connection: Connection, placed: Placed) -> None:
 
 def _scheduled(connection: Connection, placed: Placed, shown: Shown, done: Done, note: Note) -> str:
     row = placed.row
+    if row.wish == placing.REPLACE and _is_replaced(placed, shown, done):
+        return _replaced(connection, placed, note)
     if row.wish and note.at >= row.goes_at:
         words = _and_too_late(placed, "the platform still has it in its scheduler")
         later = next_look(row.goes_at, note.at)
         placing.change(connection, row, _saying(note, words), wish=None, wished=None, hand_off_at=later)
         _tell_too_late(connection, placed, note)
         return "scheduled, too late for what was wished"
-    if row.wish == placing.REPLACE and _is_replaced(placed, shown, done):
-        return _replaced(connection, placed, note)
     if row.wish:
         if done.refused:
             tell_not_done(connection, placed, done.refused, note.at)
@@ -147,17 +149,16 @@ def _is_replaced(placed: Placed, shown: Shown, done: Done) -> bool:
 
 
 def _replaced(connection: Connection, placed: Placed, note: Note) -> str:
-    soon = {"wish": None, "wished": None, "hand_off_at": note.at + _SOON}
     id_ = {"platform_message_id": placed.message_id} if placed.message_id else {}
+    columns = {**_columns(placed.wished["columns"]), "due_at": placed.row.due_at}
     why = _saying(note, f"replaced on the platform: {placed.wished['why']}")
-    if placing.change(connection, placed.row, why, **{**_columns(placed), "due_at": placed.row.due_at}, **id_, **soon):
+    if placing.change(connection, placed.row, why, **columns, **id_, **{**_ENDED, "hand_off_at": note.at + _SOON}):
         _clear(connection, placed.row, note)
     return "replaced"
 
 
-def _columns(placed: Placed) -> dict[str, Any]:
+def _columns(told: Mapping[str, Any]) -> dict[str, Any]:
     instants = ("goes_at", "due_at", "expires_at")
-    told = placed.wished["columns"]
     return {name: datetime.fromisoformat(value) if name in instants else value for name, value in told.items()}
 
 
@@ -171,6 +172,8 @@ def tell_not_done(connection: Connection, placed: Placed, why: str, now: datetim
 def _tell_drift(connection: Connection, placed: Placed, shown: Shown, note: Note) -> None:
     row, cause = placed.row, f"drift:{placed.row.id}"
     differs = drift(Content.model_validate_json(row.content), row.goes_at, shown)
+    elsewhen = shown.scheduled_at if "time" in differs else None
+    placing.move_slot(connection, row, elsewhen or row.goes_at)
     if not differs:
         alarms.clear(connection, cause, note.at)
         return

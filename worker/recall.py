@@ -72,18 +72,21 @@ def _look(means: Means, sent: Sent) -> Shown | None:
 
 
 def _take_back(means: Means, sent: Sent, shown: Shown | None) -> None:
-    """Whoever was cut off in the middle of it finds it gone, and says so."""
-    if _is_gone(shown):
+    """Whoever was cut off in the middle of it finds it withdrawn. What is only shown no more is asked for as well."""
+    if shown is not None and shown.delivery == "cancelled":
         return
-    assert shown is not None
-    with means.ledger.read() as session:
-        now = means.ledger.now(session.connection())
-    why_not = sent.recall.recallable(shown, sent.row.sent_at or sent.row.state_since, now)
+    why_not = _why_not(means, sent, shown) if shown else None
     if why_not:
         raise RecallError(f"broadcast {sent.row.id} is still sent: {why_not}")
     refused = _withdraw(means, sent)
-    if refused is not None and not _is_gone(_look(means, sent)):
+    if refused is not None and not (shown and _is_gone(_look(means, sent))):
         raise RecallError(f"broadcast {sent.row.id} is still sent: {refused}")
+
+
+def _why_not(means: Means, sent: Sent, shown: Shown) -> str | None:
+    with means.ledger.read() as session:
+        now = means.ledger.now(session.connection())
+    return sent.recall.recallable(shown, sent.row.sent_at or sent.row.state_since, now)
 
 
 def _withdraw(means: Means, sent: Sent) -> str | None:
@@ -94,7 +97,7 @@ def _withdraw(means: Means, sent: Sent) -> str | None:
     except errors.Refused as error:
         return None if error.status in (404, 410) else error.words
     except errors.Unreachable as error:
-        return f"no clear answer, and the platform still shows it: {error.words}; try again"
+        return f"no clear answer, and the platform does not show that it is done: {error.words}; try again"
     return None
 
 

@@ -47,6 +47,7 @@ def _bind(placed: Placed, found: list[Shown]) -> None:
             note = Note(now, placed.means.who, "it was placed without an id, and must have gone when it was due")
             changes = {"sent_at": row.goes_at, "delivery": "accepted", "wish": None, "wished": None}
             move(connection, placing.taken_up(row), State.PLACED, State.SENT, note, **changes, hand_off_at=None)
+            alarms.clear_all(connection, [f"drift:{row.id}", f"wish:{row.id}"], now)
             return
         words = f"broadcast {row.id} was placed without an id, and cannot be told from others: see the platform's page"
         alarms.sound(connection, f"drift:{row.id}", words, now, broadcast_id=row.id, creator_id=row.creator_id)

@@ -80,10 +80,11 @@ class Placed:
 class Done:
     """What became of a wish: `answered` if the platform said yes to it, `refused` what it said if it said no.
 
-    `in_place`: it was asked to replace the message, and not to delete it.
+    `in_place`: it was asked to replace the message, which it had a moment before; `deleting`: to delete it.
     """
 
     in_place: bool = False
+    deleting: bool = False
     answered: bool = False
     refused: str | None = None
     message_id: str | None = None
@@ -92,16 +93,22 @@ class Done:
 def carry_out(placed: Placed) -> Done:
     """One step. What the platform has then is for a look to tell. Raises Unauthorized and Throttled."""
     if placed.row.wish == placing.WITHDRAW:
-        return _write(placed, placed.recall.withdraw(placed.whose, placed.row.platform_message_id))
+        return _delete(placed)
     answer = _preflight(placed)
     if not isinstance(answer, Clear):
         return Done(refused=answer.reason if isinstance(answer, Stop) else None)
     id_, goes_at = placed.row.platform_message_id, placed.row.goes_at
     request = None if placed.moves else placed.calendar.replace(placed.whose, id_, answer.content, goes_at)
     if request is None:
-        return _write(placed, placed.recall.withdraw(placed.whose, id_))
-    _keep_tried(placed)
+        return _delete(placed)
+    if not _keep_tried(placed):
+        return Done()  # something else is wished by now
     return replace(_write(placed, request), in_place=True)
+
+
+def _delete(placed: Placed) -> Done:
+    request = placed.recall.withdraw(placed.whose, placed.row.platform_message_id)
+    return replace(_write(placed, request), deleting=True)
 
 
 def _preflight(placed: Placed) -> Clear | Stop | Later:
@@ -128,8 +135,9 @@ def _write(placed: Placed, request: Request) -> Done:
     return Done(answered=True, message_id=placed.platform.receipt(body).message_id if replaced else None)
 
 
-def _keep_tried(placed: Placed) -> None:
+def _keep_tried(placed: Placed) -> bool:
     """No page says whether a message keeps its id as it is replaced: if it is gone after this, that proves nothing."""
-    tried = json.dumps({**placed.wished, "tried": True})
+    tried = json.dumps({**placed.wished, "tried": placed.wished["columns"]})
     with accounts.held(placed.means.ledger, [placed.row.creator_id]) as (connection, _):
-        connection.execute(update(broadcasts).where(placing.taken_up(placed.row)).values(wished=tried))
+        mine = update(broadcasts).where(placing.taken_up(placed.row))
+        return bool(connection.execute(mine.values(wished=tried)).rowcount)

@@ -23,6 +23,9 @@ LATE = timedelta(minutes=1)
 UNDER_WAY = timedelta(minutes=2)
 """So long after its claim a request may still arrive: lease, time-out and settle time together."""
 
+LEASE = timedelta(seconds=60)
+"""Who follows what is placed has it for so long."""
+
 NOT_TAKEN: Mapping[str, None] = dict.fromkeys(
     ("platform_message_id", "recipient_count", "sent_at", "delivery", "wish", "wished")
 )
@@ -84,14 +87,38 @@ def give_back(connection: Connection, row: Row[Any]) -> None:
     connection.execute(delete(slots).where(slots.c.attempt_id.in_(last_attempt(row))))
 
 
-def wish(connection: Connection, row: Row[Any], kind: str, wished: Mapping[str, Any], note: Note) -> bool:
-    """Have what is placed withdrawn or replaced, by a worker. False if it has changed since it was read."""
-    changes = {"wish": kind, "wished": json.dumps(wished), "hand_off_at": note.at}
-    return change(connection, row, note, **changes)
+def move_slot(connection: Connection, row: Row[Any], at: datetime) -> None:
+    """Of what is placed and goes at another time than it was placed for."""
+    placed = and_(slots.c.attempt_id.in_(last_attempt(row)), slots.c.counts_from.is_not(None))
+    times = slot_times(at, window_of(connection, row.creator_id))
+    connection.execute(update(slots).where(placed).values(times))
+
+
+def end_slot(connection: Connection, row: Row[Any], at: datetime, now: datetime) -> None:
+    """Of what was sent `at`. What went before it was due has its slot from now on, and not around its due time."""
+    mine = slots.c.attempt_id.in_(last_attempt(row))
+    if now < row.goes_at:
+        connection.execute(update(slots).where(mine).values(ended_at=now, counts_from=None))
+    else:
+        connection.execute(update(slots).where(mine, slots.c.ended_at < at).values(ended_at=at))
+
+
+def wish(connection: Connection, row: Row[Any], kind: str, what: Mapping[str, Any], note: Note) -> bool:
+    """Have what is placed withdrawn or replaced, by a worker. False if it has changed since it was read.
+
+    Who is at it with an older wish may be writing that: a newer text waits for the end of the lease.
+    """
+    tried = {name: value for name, value in wished(row).items() if name == "tried"}
+    soon = row.hand_off_at is not None and note.at < row.hand_off_at <= min(note.at + LEASE, row.goes_at)
+    at = row.hand_off_at if kind == REPLACE and soon else note.at
+    return change(connection, row, note, wish=kind, wished=json.dumps({**what, **tried}), hand_off_at=at)
 
 
 def wished(row: Any) -> dict[str, Any]:
-    """For `withdraw` the `reason`; for `replace` the columns that are to hold, instants as text, and their `why`."""
+    """For `withdraw` the `reason`; for `replace` the columns that are to hold, instants as text, and their `why`.
+
+    `tried`: columns that the platform was asked to replace it by, and maybe did.
+    """
     found: dict[str, Any] = json.loads(row.wished or "{}")
     return found
 

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 from dramatiq.brokers.stub import StubBroker
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from carillon import clock
 from carillon.handoff.orders import FOLLOW
 from carillon.ledger import decisions, placing
 from carillon.ledger.connect import Ledger
-from carillon.ledger.tables import alarms, broadcasts, creators, cursors
+from carillon.ledger.tables import alarms, attempts, broadcasts, creators, cursors
 from ledger_rows import broadcast
 from scheduler.awake import move_on
 from scheduler.missed import catch_up
 from scheduler.placed import follow_placed
 from scheduler.plan import plan
+from scheduler.proposals import REMOVED, RESCHEDULED
 from scheduler.publish import Publisher
 from scheduler.rescue import Reminders
 from scheduler.watch import watch
@@ -199,6 +200,64 @@ def test_what_a_person_withdraws_no_edit_keeps(ledger: Ledger, declare: Declare)
     assert rows(ledger)[0].wish == "withdraw"
 
 
+@pytest.mark.parametrize("state", ["queued", "sending", "unknown"])
+@pytest.mark.parametrize("edited", ["text", "gone"])
+def test_an_edit_while_it_is_being_placed_is_followed(
+    ledger: Ledger, declare: Declare, state: str, edited: str
+) -> None:
+    when = later(20)
+    declare(one(at(when)) + one(at(when), "other", text="Other"))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).where(broadcasts.c.campaign == "one").values(state=state))
+    rest = one(at(when), "other", text="Other")
+    publisher = declare(rest if edited == "gone" else one(at(when), text="Hi again") + rest)
+    row = next(row for row in rows(ledger) if row.campaign == "one")
+    if (state, edited) == ("queued", "gone"):
+        assert row.state == "cancelled"
+        return
+    place(ledger)
+    plan_all(ledger, publisher)
+    assert broadcast(ledger, row.id).wish == ("withdraw" if edited == "gone" else "replace")
+    with ledger.read() as session:
+        assert set(session.scalars(select(cursors.c.edited))) == {False}
+
+
+def test_what_was_about_to_be_placed_when_it_was_rescheduled_is_withdrawn(ledger: Ledger, declare: Declare) -> None:
+    when = later(20)
+    declare(one(at(when)))
+    (row,) = rows(ledger)
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="queued"))
+    publisher = declare(one(at(when + HOUR)))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).where(broadcasts.c.id == row.id).values(state="planned"))
+    plan_all(ledger, publisher)
+    assert [each.state for each in rows(ledger)] == ["cancelled", "planned"]
+
+
+def test_what_is_to_be_placed_anew_follows_the_file(ledger: Ledger, declare: Declare) -> None:
+    when = later(20)
+    declare(one(at(when)))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(attempts=1))
+    declare(one(at(when), text="Hi again"))
+    assert json.loads(rows(ledger)[0].content)["text"] == "Hi again"
+
+
+@pytest.mark.parametrize("due_in", [20, -0.5], ids=["before it was due", "after"])
+def test_what_somebody_removed_on_the_platform_is_not_planned_again(
+    ledger: Ledger, declare: Declare, due_in: float
+) -> None:
+    when = later(20)
+    publisher = declare(one(at(when)))
+    by_hand = "removed: the platform's own scheduler has it no more, and Carillon did not withdraw it"
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="cancelled", reason=by_hand, goes_at=later(due_in)))
+        connection.execute(update(cursors).values(planned_until=clock.now()))
+    plan_all(ledger, publisher)
+    assert [row.state for row in rows(ledger)] == ["cancelled"]
+
+
 @pytest.mark.parametrize("ends_as", ["cancelled", "sent"])
 def test_at_another_time_of_that_day_it_waits_until_the_first_is_withdrawn(
     ledger: Ledger, declare: Declare, ends_as: str
@@ -226,6 +285,34 @@ def test_at_another_time_of_that_day_it_waits_until_the_first_is_withdrawn(
     assert states == ({"queued"} if ends_as == "cancelled" else {"held"})
 
 
+@pytest.mark.parametrize(("verdict", "state"), [("withdrawn", "planned"), ("accepted", "cancelled")])
+def test_declared_again_after_it_was_withdrawn_it_goes_unless_it_may_have_gone(
+    ledger: Ledger, declare: Declare, verdict: str, state: str
+) -> None:
+    when = later(20)
+    publisher = declare(one(at(when)))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="cancelled", reason=REMOVED, attempts=1))
+        connection.execute(update(cursors).values(planned_until=clock.now()))
+        now = clock.now()
+        made = {"number": 1, "token": "t", "host": "h", "pid": 1, "process_birth": "b", "timeout_seconds": 20.0}
+        told = {"started_at": now, "lease_until": now, "request_digest": "d", "verdict": verdict}
+        connection.execute(insert(attempts).values(broadcast_id=1, **made, **told))
+    plan_all(ledger, publisher)
+    assert [row.state for row in rows(ledger)] == [state]
+
+
+def test_what_a_person_withdraws_holds_nothing_else_up(ledger: Ledger, declare: Declare) -> None:
+    publisher = declare(one('{every: 1h, start: "2026-01-01T00:00Z"}', lead="48h"))
+    first, *rest = rows(ledger)
+    with ledger.write() as connection:
+        mine = update(broadcasts).where(broadcasts.c.id == first.id)
+        connection.execute(mine.values(state="placed", waiting_for=None, hand_off_at=clock.now() + HOUR, attempts=1))
+    decisions.cancel(ledger, first.id, "person:ada", None)
+    assert set(go(ledger, publisher)) <= {row.id for row in rest}
+    assert "overlap" not in {row.waiting_for for row in rows(ledger)}
+
+
 @pytest.mark.parametrize(("ends_as", "then"), [("cancelled", "queued"), ("sent", "held")])
 def test_what_goes_once_waits_until_its_old_time_is_withdrawn(
     ledger: Ledger, declare: Declare, ends_as: str, then: str
@@ -242,7 +329,7 @@ def test_what_goes_once_waits_until_its_old_time_is_withdrawn(
     assert go(ledger, publisher) == [], "asked again, it waits again"
     assert broadcast(ledger, new.id).not_before > clock.now()
     with ledger.write() as connection:
-        ended = {"state": ends_as, "wish": None, "wished": None, "reason": "rescheduled: so"}
+        ended = {"state": ends_as, "wish": None, "wished": None, "reason": RESCHEDULED}
         connection.execute(update(broadcasts).where(broadcasts.c.id == old.id).values(ended))
         again = update(broadcasts).where(broadcasts.c.state == "planned")
         connection.execute(again.values(not_before=clock.now() - SECOND))

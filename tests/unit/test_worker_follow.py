@@ -24,7 +24,8 @@ from worker.follow import follow
 from worker.means import Means
 from worker.reconcile import reconcile
 
-DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 NEW = Content(include=(ListRef(kind="smart", value="subscribers"),), text="hello again").frozen()
 
 
@@ -379,3 +380,124 @@ def test_a_cut_answer_to_placing_names_no_message_and_it_is_found(
     assert (broadcast(ledger, id_).state, broadcast(ledger, id_).platform_message_id) == ("placed", None)
     row = look_now(ledger, means, id_)
     assert (row.state, row.platform_message_id) == ("placed", "m1")
+
+
+def test_what_somebody_sent_early_by_hand_has_its_slot_from_then_on(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar
+) -> None:
+    calendar.send("m1", clock.now())
+    row = look_now(ledger, means, placed)
+    assert (row.state, row.sent_at <= clock.now()) == ("sent", True)
+    with ledger.read() as session:
+        slot = session.execute(select(slots)).one()
+    assert (slot.counts_from, slot.ended_at <= clock.now()) == (None, True)
+
+
+def test_what_somebody_moved_by_hand_has_its_slot_there(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar
+) -> None:
+    def slot() -> Any:
+        with ledger.read() as session:
+            return session.execute(select(slots)).one()
+
+    before, moved = slot(), (clock.now() + 3 * DAY).replace(microsecond=0)
+    old = calendar.messages["m1"]["scheduledAt"]
+    calendar.messages["m1"]["scheduledAt"] = clock.rfc3339(moved)
+    look_now(ledger, means, placed)
+    assert timedelta(0) <= moved - slot().counts_from - timedelta(hours=1) < 5 * MINUTE
+    assert slot().ended_at > moved
+    calendar.messages["m1"]["scheduledAt"] = old
+    look_now(ledger, means, placed)
+    assert slot() == before
+
+
+def test_an_edit_waits_for_who_is_at_the_one_before(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar
+) -> None:
+    newest = NEW.replace("again", "at last")
+    waits: list[timedelta] = []
+
+    def edited_meanwhile(seen: Seen, reply: Reply) -> Reply:
+        if seen.method == "PATCH" and not waits:
+            wish(ledger, placed, newest)
+            waits.append(broadcast(ledger, placed).hand_off_at - clock.now())
+        return reply
+
+    calendar.answer = edited_meanwhile
+    wish(ledger, placed)
+    follow(means, placed)
+    assert waits[0] > MINUTE / 2, "two at once could end in either order"
+    row = look_now(ledger, means, placed)
+    assert (row.content, row.wish, calendar.messages["m1"]["text"]) == (newest, None, "hello at last")
+
+
+def test_an_edit_that_was_edited_again_is_not_written_any_more(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar
+) -> None:
+    newest = NEW.replace("again", "at last")
+
+    def edited_meanwhile(seen: Seen, reply: Reply) -> Reply:
+        if seen.method == "GET" and broadcast(ledger, placed).wished.count("at last") == 0:
+            wish(ledger, placed, newest)
+        return reply
+
+    wish(ledger, placed)
+    calendar.answer = edited_meanwhile
+    follow(means, placed)
+    assert calendar.writes == ["POST"]
+    calendar.answer = lambda _, reply: reply
+    assert (look_now(ledger, means, placed).content, calendar.writes) == (newest, ["POST", "PATCH"])
+
+
+@pytest.mark.parametrize("then", ["another edit", "another time", "a cancel"])
+def test_what_may_live_under_another_id_is_looked_for_whatever_is_wished_since(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    def renamed(seen: Seen, reply: Reply) -> Reply:
+        if seen.method == "PATCH":
+            calendar.messages["m7"] = {**calendar.messages.pop("m1"), "uuid": "m7"}
+        return reply
+
+    calendar.answer = renamed
+    wish(ledger, placed)
+    with monkeypatch.context() as killed:
+        killed.setattr("worker.placed_endings.settle", lambda *_: _die())
+        with pytest.raises(KeyboardInterrupt):
+            follow(means, placed)
+    if then == "a cancel":
+        decisions.cancel(ledger, placed, "person:ada", None)
+    else:
+        later = broadcast(ledger, placed).goes_at + (HOUR if then == "another time" else timedelta(0))
+        wish(ledger, placed, NEW.replace("again", "at last"), goes_at=later)
+    assert look_now(ledger, means, placed).state == "unknown"
+    reconcile(means, placed)
+    row = broadcast(ledger, placed)
+    assert (row.state, row.platform_message_id, row.content) == ("placed", "m7", NEW)
+    assert (calendar.most_alive, live_slots(ledger)) == (1, 1)
+
+
+def test_a_cancel_after_a_lost_edit_is_carried_out(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar
+) -> None:
+    calendar.refuses["PATCH"] = Reply(500, {"message": "try later"})
+    wish(ledger, placed)
+    follow(means, placed)
+    decisions.cancel(ledger, placed, "person:ada", None)
+    calendar.answer = lost
+    assert look_now(ledger, means, placed).state == "cancelled"
+
+
+def test_what_was_taken_without_an_id_and_is_never_found_counts_as_sent(
+    ledger: Ledger, means: Means, calendar: Calendar
+) -> None:
+    luna = add_creator(ledger, platform="fanvue", wake_at=None)
+    goes_at = clock.now() + DAY
+    id_ = add_broadcast(ledger, luna, platform="fanvue", goes_at=goes_at, expires_at=goes_at + DAY)
+    calendar.answer = lambda seen, reply: Reply(201, {}) if seen.method == "POST" else reply
+    deliver(means, id_)
+    calendar.messages.clear()
+    assert look_now(ledger, means, id_).state == "placed"
+    assert open_causes(ledger).keys() == {"drift"}
+    comes_due(ledger, id_, 3 * MINUTE)
+    follow(means, id_)
+    assert (broadcast(ledger, id_).state, open_causes(ledger)) == ("sent", {})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,3 +251,30 @@ def test_no_window_ever_has_more_than_the_limit(limit: int, steps: list[tuple[in
     arrivals = sorted(one.arrives_at for one in taken)
     for first, last in zip(arrivals, arrivals[limit:], strict=False):
         assert last - first >= HOUR, json.dumps([str(at) for at in arrivals])
+
+
+def test_what_is_due_is_sent_also_by_a_host_whose_clock_is_behind(
+    ledger: Ledger, means: Means, luna: int, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = to_place(ledger, luna, -MINUTE / 60)
+    behind = SimpleNamespace(now=lambda: clock.now() - MINUTE)
+    monkeypatch.setattr("worker.place.clock", behind)
+    deliver(means, id_)
+    assert broadcast(ledger, id_).state == "sent"
+
+
+def test_what_is_found_to_have_gone_at_once_has_its_slot_now(
+    ledger: Ledger, means: Means, luna: int, calendar: Calendar
+) -> None:
+    def at_once(seen: Seen, reply: Reply) -> Reply:
+        if seen.method == "POST":
+            calendar.send("m1", clock.now())
+        return lost(seen, reply)
+
+    calendar.answer = at_once
+    id_ = to_place(ledger, luna, 24 * HOUR)
+    deliver(means, id_)
+    assert broadcast(ledger, id_).state == "sent"
+    with ledger.read() as session:
+        slot = session.execute(select(slots)).one()
+    assert (slot.counts_from, slot.ended_at <= clock.now()) == (None, True)

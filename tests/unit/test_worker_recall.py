@@ -1,6 +1,7 @@
 """Taking back what was sent, against a platform in Fanvue's shapes; on both databases."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -77,7 +78,10 @@ def test_an_answer_that_was_lost_is_looked_up(ledger: Ledger, means: Means, cale
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(Reply(500, {"message": "x"}), "still shows it"), (Reply(400, {"message": "too late"}), "too late")],
+    [
+        (Reply(500, {"message": "x"}), "does not show that it is done"),
+        (Reply(400, {"message": "too late"}), "too late"),
+    ],
 )
 def test_what_is_not_taken_back_stays_sent(
     ledger: Ledger, means: Means, calendar: Calendar, answer: Reply, words: str
@@ -94,6 +98,27 @@ def test_what_is_gone_already_is_unsent(ledger: Ledger, means: Means, calendar: 
     calendar.remove("m1")
     unsend(means, id_, WHY)
     assert (broadcast(ledger, id_).state, calendar.writes) == ("unsent", [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (None, "unsent"),
+        (Reply(404, {"message": "gone"}), "unsent"),
+        (Reply(400, {"message": "too late"}), "sent"),
+        (Reply(500, {"message": "x"}), "sent"),
+    ],
+)
+def test_what_is_only_shown_no_more_is_taken_back_all_the_same(
+    ledger: Ledger, means: Means, calendar: Calendar, answer: Reply | None, state: str
+) -> None:
+    calendar.refuses["GET"] = Reply(200, {"data": [], "pagination": {"page": 1, "size": 50, "hasMore": False}})
+    if answer:
+        calendar.refuses["DELETE"] = answer
+    id_ = sent(ledger, calendar)
+    with nullcontext() if state == "unsent" else pytest.raises(RecallError, match="is still sent"):
+        unsend(means, id_, WHY)
+    assert (broadcast(ledger, id_).state, calendar.writes) == (state, ["DELETE"])
 
 
 @pytest.mark.parametrize(
