@@ -1,13 +1,13 @@
 """What became of an account's broadcasts: the platform is asked, and what each source says is kept with its time.
 
-It never disturbs sending: few threads do it at once, an error here stops no creator, and only a 429 concerns the
-whole account, since it does.
+It never disturbs sending: threads of its own do it, a part of the platform's rate is left to others, an error here
+stops no creator, and only a 429 concerns the whole account, since it does.
 """
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from carillon.ledger.states import Note
 from carillon.ledger.tables import broadcasts
 from carillon.monitoring import metrics
 from carillon.platforms import credentials, errors
-from carillon.platforms.contract import Account, Content, Platform
+from carillon.platforms.contract import Account, Caller, Content, Platform
 from carillon.platforms.parts import Buyer, Sent, Told
 from carillon.platforms.roster import PLATFORMS
 from worker.account import account_of
@@ -40,6 +40,12 @@ _MOST_NAMED = 10
 
 _WRITTEN_AT_ONCE = 50
 """Broadcasts in one transaction, so that none lasts long."""
+
+_PART = 0.5
+"""Of the account's general rate: a popular message has hundreds of pages of buyers."""
+
+_PATIENCE_SECONDS = 120.0
+"""More than the longest window of a platform's rate: the next page is to be had after that."""
 
 _SOURCE = "buyers"
 _FIRST_PUT_OFF = 5
@@ -65,43 +71,36 @@ class Heard:
     error: errors.PlatformError | None = None
 
 
+def begin_collect(means: Means, creator_id: int) -> None:
+    """In a thread beside those that send."""
+    with means.ledger.read() as session:
+        connection = session.connection()
+        creator = tracking.account(connection, creator_id, means.ledger.now(connection))
+    if creator is not None:
+        means.collecting[creator.platform].give(creator_id, lambda: collect(means, creator_id))
+
+
 def collect(means: Means, creator_id: int) -> None:
     """Ask about all that is due of the account; a stale or doubled order finds nothing to do."""
-    asked = _read(means, creator_id)
-    if asked is None or means.stopping.is_set():
+    asked = None if means.stopping.is_set() else _take(means, creator_id)
+    if asked is None:
         return
-    with _in_turn(means, asked.creator.platform) as free:
-        if not free:
-            return
-        try:
-            account = account_of(means, asked.creator)
-        except credentials.CredentialError as error:
-            _put_off(means, asked, f"credentials: {error}")
-            return
-        heard = _ask(means, asked, PLATFORMS[asked.creator.platform], account)
+    try:
+        account = account_of(means, asked.creator)
+    except credentials.CredentialError as error:
+        _put_off(means, asked, f"credentials: {error}")
+        return
+    heard = _ask(means, asked, PLATFORMS[asked.creator.platform], account)
     _keep(means, asked, heard)
     _follow_error(means, asked, heard.error, account)
 
 
-@contextmanager
-def _in_turn(means: Means, platform: str) -> Iterator[bool]:
-    """Whether there is a place; whoever finds none leaves it, and is ordered again later."""
-    places = means.collecting[platform]
-    free = places.acquire(blocking=False)
-    try:
-        yield free
-    finally:
-        if free:
-            places.release()
-
-
-def _read(means: Means, creator_id: int) -> Asked | None:
-    with means.ledger.read() as session:
-        connection = session.connection()
+def _take(means: Means, creator_id: int) -> Asked | None:
+    with means.ledger.write() as connection:
         now = means.ledger.now(connection)
         creator = tracking.account(connection, creator_id, now)
         rows = tracking.due(connection, creator_id, now, MOST) if creator else ()
-        if creator is None or not rows:
+        if creator is None or not rows or not tracking.take(connection, rows, now):
             return None
         return Asked(creator, rows, counts_of_purchases(connection, _these(connection, rows)))
 
@@ -115,15 +114,16 @@ def _ask(means: Means, asked: Asked, platform: Platform, known: Account) -> Hear
     sent = {row.platform_message_id: _sent(row) for row in asked.rows if row.platform_message_id is not None}
     try:
         account = means.fresh(platform, known)
-        for told in platform.results.told(means.caller(platform, account), account, list(sent.values())):
+        caller = means.caller(platform, account, _PATIENCE_SECONDS, _PART)
+        for told in platform.results.told(caller, account, list(sent.values())):
             heard.told.append(told)  # what is told before an error counts
-        _ask_buyers(means, platform, account, asked, heard)
+        _ask_buyers(caller, platform, account, asked, heard)
     except errors.PlatformError as error:
         heard.error = error
     return heard
 
 
-def _ask_buyers(means: Means, platform: Platform, account: Account, asked: Asked, heard: Heard) -> None:
+def _ask_buyers(caller: Caller, platform: Platform, account: Account, asked: Asked, heard: Heard) -> None:
     purchases: dict[str, int] = {}
     for told in heard.told:
         purchases[told.message_id] = max(told.purchases or 0, purchases.get(told.message_id, 0))
@@ -131,7 +131,7 @@ def _ask_buyers(means: Means, platform: Platform, account: Account, asked: Asked
     unnamed = [row for row in asked.rows if purchases.get(row.platform_message_id, 0) > known.get(row.id, 0)]
     for row in unnamed[:_MOST_NAMED]:
         with suppress(errors.Unreadable):  # not every account may read them
-            found = platform.results.buyers(means.caller(platform, account), account, _sent(row))
+            found = platform.results.buyers(caller, account, _sent(row))
             heard.buyers[row.platform_message_id] = list(found)
 
 
@@ -163,6 +163,8 @@ def _keep_one(
 ) -> None:
     for one in told:
         _keep_told(connection, row.id, one, now)
+        if one.sold_as is not None:
+            results.bind(connection, row.creator_id, one.sold_as, row.id)
     for buyer in buyers.get(row.platform_message_id, ()):
         _keep_buyer(connection, row, buyer, now)
 

@@ -3,7 +3,13 @@
 import threading
 from collections.abc import Callable
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from carillon import clock
+from carillon.ledger.connect import first_line
+
+log = structlog.get_logger()
 
 _MOST_WAITING = 100
 
@@ -11,8 +17,8 @@ _MOST_WAITING = 100
 class Crew:
     """Of one process. What it is given must end soon once it is told to stop; a kill harms nothing."""
 
-    def __init__(self, most: int = 3) -> None:
-        self._most = most
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
         self._waiting: dict[int, Callable[[], None]] = {}
         self._busy: set[int] = set()
         self._threads: set[threading.Thread] = set()
@@ -25,7 +31,7 @@ class Crew:
                 return False
             self._waiting[subject] = run
             if len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name="long work", daemon=True)
+                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._threads.add(thread)
                 thread.start()
         return True
@@ -40,11 +46,18 @@ class Crew:
                     return
                 run = self._waiting.pop(subject)
                 self._busy.add(subject)
-            try:
-                run()
-            finally:
-                with self._lock:
-                    self._busy.discard(subject)
+            self._carry_out(subject, run)
+            with self._lock:
+                self._busy.discard(subject)
+
+    def _carry_out(self, subject: int, run: Callable[[], None]) -> None:
+        """What fails is ordered again."""
+        try:
+            run()
+        except SQLAlchemyError as error:
+            log.error("no ledger now; it goes on later", work=self._name, subject=subject, error=first_line(error))
+        except Exception:
+            log.exception("it failed in an unforeseen way, and is tried again", work=self._name, subject=subject)
 
     def wait(self, seconds: float) -> None:
         """Until all are idle, but no longer."""

@@ -155,9 +155,7 @@ _DEEDS: dict[str, Callable[[Connection, _Told, Note], str]] = {
 
 def _broadcast(connection: Connection, told: _Told) -> int | None:
     ids = [id_ for id_ in (told.hint.queue_id, told.hint.message_id) if id_]
-    mine = (broadcasts.c.creator_id == told.creator.id, broadcasts.c.platform_message_id.in_(ids))
-    found: int | None = connection.scalar(select(broadcasts.c.id).where(*mine).limit(1)) if ids else None
-    return found
+    return results.broadcast_of(connection, told.creator.id, ids) if ids else None
 
 
 def _stir(connection: Connection, told: _Told, broadcast_id: int | None, note: Note) -> None:

@@ -18,9 +18,9 @@ from worker.lookups import Lookups
 from worker.tokens import Renewing, Tokens
 
 
-def _few_places() -> Mapping[str, threading.BoundedSemaphore]:
-    """For each platform: the other threads are there to send."""
-    return {platform: threading.BoundedSemaphore(2) for platform in QUEUES}
+def _few_hands() -> Mapping[str, Crew]:
+    """For each platform, so that a slow one holds up none of the others."""
+    return {platform: Crew(f"collect {platform}", 4) for platform in QUEUES}
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,21 @@ class Means:
     stopping: threading.Event = field(default_factory=threading.Event)
     pace: Pace = field(default_factory=Pace)
     tokens: Tokens | None = None
-    collecting: Mapping[str, threading.BoundedSemaphore] = field(default_factory=_few_places)
+    collecting: Mapping[str, Crew] = field(default_factory=_few_hands)
     meter: Meter = field(default_factory=Meter)
     store: Store | None = None
     fetch: Fetch = field(default_factory=Fetch)
-    uploading: Crew = field(default_factory=Crew)
+    uploading: Crew = field(default_factory=lambda: Crew("upload", 3))
 
-    def caller(self, platform: Platform, account: Account, patience: float = PATIENCE_SECONDS) -> Caller:
+    def caller(
+        self, platform: Platform, account: Account, patience: float = PATIENCE_SECONDS, part: float = 1.0
+    ) -> Caller:
         """Who makes the account's requests, other than those that send a broadcast, at the platform's rate.
 
-        `patience`: the seconds that a request may wait for its turn.
+        `patience`: the seconds that a request may wait for its turn; `part`: how much of the rate it may use up.
         """
-        paced = Paced(self.client, self.pace, platform, account, patience, self._observer(platform, account))
+        observer = self._observer(platform, account)
+        paced = Paced(self.client, self.pace, platform, account, patience, observer, self.stopping.wait, part)
         return Renewing(paced, self.tokens, platform.name, account) if self.tokens and account.generation else paced
 
     def _observer(self, platform: Platform, account: Account) -> Callable[[Answer], None] | None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 
+from carillon import clock
 from carillon.handoff.broker import Queue, QueueOnRedis
 from carillon.handoff.doorbell import RELEASE, Ringer
 from carillon.handoff.pacing import SharedWindows
@@ -19,8 +20,8 @@ from worker.presence import Presence
 from worker.shelf import Shelf
 from worker.tokens import tokens_of
 
-_UPLOADS_END_SECONDS = 1.0
-"""An upload that waits for an answer is left alone: it goes on where it was."""
+_LONG_WORK_ENDS_SECONDS = 1.0
+"""An upload or a question that waits for an answer is left alone: it goes on where it was, or is asked again."""
 
 _SWITCH_SECONDS = 0.0005
 """How long a thread that has its answer waits for one that computes: the threads of a pool wait for answers mostly."""
@@ -78,7 +79,9 @@ class Service:
     def stop(self) -> None:
         """Finish and record what is on its way."""
         self._pool.stop()
-        self._means.uploading.wait(_UPLOADS_END_SECONDS)
+        give_up = clock.ticks() + _LONG_WORK_ENDS_SECONDS
+        for crew in (self._means.uploading, *self._means.collecting.values()):
+            crew.wait(max(0.0, give_up - clock.ticks()))
         write_rest(self._means)
         self._ringer.stop()
         self._presence.stop()

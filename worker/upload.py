@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.ledger import accounts, alarms, uploading
-from carillon.ledger.connect import first_line
 from carillon.ledger.tables import creators
 from carillon.platforms import credentials, errors
 from carillon.platforms.contract import Account, Caller, Platform
@@ -56,22 +54,13 @@ class PutOff:
 
 def begin_upload(means: Means, upload_id: int) -> None:
     """In a thread beside those that send; an order that was let pass is given again."""
-    means.uploading.give(upload_id, lambda: _guarded(means, upload_id))
-
-
-def _guarded(means: Means, upload_id: int) -> None:
-    if means.stopping.is_set():
-        return
-    try:
-        upload(means, upload_id)
-    except SQLAlchemyError as error:
-        log.error("no ledger now; the upload goes on later", upload=upload_id, error=first_line(error))
-    except Exception:
-        log.exception("an upload failed in an unforeseen way; it is tried again", upload=upload_id)
+    means.uploading.give(upload_id, lambda: upload(means, upload_id))
 
 
 def upload(means: Means, upload_id: int) -> None:
     """Bring it as far as it goes now, unless somebody else is at it."""
+    if means.stopping.is_set():
+        return
     with Holding.of(means.ledger, upload_id, means.stopping) as holding:
         if holding is None:
             return
@@ -101,7 +90,7 @@ def _carry_out(means: Means, holding: Holding) -> Reference | Failed | PutOff:
     except FileNotFoundError:
         return PutOff("its file is not in CARILLON_HOME/uploads here; schedulers and workers must share that folder")
     except OSError as error:
-        return PutOff(f"{error.strerror}: {error.filename}")
+        return PutOff(f"{error.strerror}: {error.filename}" if error.filename else str(error))
 
 
 def _account(means: Means, holding: Holding) -> tuple[Platform, Account]:

@@ -112,7 +112,7 @@ def keep_sale(
     whose broadcast is not known is bound to it by `bind` once its `message_id` is.
     """
     if broadcast_id is None and message_id is not None:
-        broadcast_id = _broadcast_of(connection, creator_id, message_id)
+        broadcast_id = broadcast_of(connection, creator_id, [message_id])
     said = {"broadcast_id": broadcast_id, "message_id": message_id, "fan": fan, "amount_cents": amount_cents}
     known = _sale(connection, sales.c.creator_id == creator_id, sales.c.sale == sale)
     if known is None and kind == "purchase" and broadcast_id is not None and fan is not None:
@@ -125,8 +125,18 @@ def keep_sale(
     return connection.execute(insert_new(connection, sales, [row]).returning(sales.c.id)).first() is not None
 
 
+def broadcast_of(connection: Connection, creator_id: int, ids: Sequence[str]) -> int | None:
+    """The broadcast that has one of these ids on the platform; else the one whose sales go by such an id."""
+    named = (broadcasts.c.creator_id == creator_id, broadcasts.c.platform_message_id.in_(ids))
+    found: int | None = connection.scalar(select(broadcasts.c.id).where(*named).limit(1))
+    if found is None:
+        bound = (sales.c.creator_id == creator_id, sales.c.message_id.in_(ids), sales.c.broadcast_id.is_not(None))
+        found = connection.scalar(select(sales.c.broadcast_id).where(*bound).limit(1))
+    return found
+
+
 def bind(connection: Connection, creator_id: int, message_id: str, broadcast_id: int) -> None:
-    """The platform's id of a broadcast is known: what was sold by it so far is its own."""
+    """An id of a broadcast on the platform is known: what was sold by it so far is its own."""
     _lock(connection, broadcast_id)
     unbound = (sales.c.creator_id == creator_id, sales.c.message_id == message_id, sales.c.broadcast_id.is_(None))
     for row in connection.execute(select(sales).where(*unbound)).all():
@@ -149,12 +159,6 @@ def _take_over(connection: Connection, row: Row[Any], broadcast_id: int) -> None
     if twin is not None:
         _complete(connection, row, {"amount_cents": twin.amount_cents})
         connection.execute(delete(sales).where(sales.c.id == twin.id))
-
-
-def _broadcast_of(connection: Connection, creator_id: int, message_id: str) -> int | None:
-    named = (broadcasts.c.creator_id == creator_id, broadcasts.c.platform_message_id == message_id)
-    found: int | None = connection.scalar(select(broadcasts.c.id).where(*named))
-    return found
 
 
 def _lock(connection: Connection, broadcast_id: int) -> None:

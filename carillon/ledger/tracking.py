@@ -118,6 +118,12 @@ def due(connection: Connection, creator_id: int, now: datetime, most: int) -> Se
     return rows if rows and rows[0].next_at <= now else ()
 
 
+def take(connection: Connection, rows: Collection[Row[Any]], now: datetime) -> bool:
+    """Whether they are the caller's to ask about: for a while nobody else does, unless there is news of them."""
+    still_due = (trackings.c.broadcast_id.in_([row.id for row in rows]), trackings.c.next_at <= now + _TOGETHER)
+    return bool(connection.execute(update(trackings).where(*still_due).values(next_at=now + _WHILE)).rowcount)
+
+
 def asked(connection: Connection, rows: Collection[Row[Any]], now: datetime) -> None:
     """They were asked about: each is asked again when its age says so."""
     for row in rows:

@@ -105,7 +105,7 @@ def told(sent: Sent, item: Row, source: str) -> Told:
     """Revenue: the sum that the platform names, exact; else price times purchases, an estimate unless it is nothing."""
     sums = (messages.cents(item.get(key)) for key in ("totalRevenueGenerated", "totalAmount"))
     exact = next((cents for cents in sums if cents is not None), None)
-    product = _product(sent, item)
+    product, item_id = _product(sent, item), text_id(item.get("id"))
     return Told(
         sent.message_id,
         source,
@@ -115,6 +115,7 @@ def told(sent: Sent, item: Row, source: str) -> Told:
         purchases=whole_number(item.get("purchasedCount")),
         revenue_cents=product if exact is None else exact,
         estimated=exact is None and bool(product),
+        sold_as=None if item_id == sent.message_id else item_id,
     )
 
 

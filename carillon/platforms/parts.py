@@ -169,7 +169,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Told:
-    """What one source says of one message now. `estimated`: the revenue is price times purchases."""
+    """What one source says of one message now. `estimated`: the revenue is price times purchases.
+
+    `sold_as`: the id under which the source has it, and sales may name it, where that is not `message_id`.
+    """
 
     message_id: str
     source: str
@@ -179,6 +182,7 @@ class Told:
     purchases: int | None = None
     revenue_cents: int | None = None
     estimated: bool = False
+    sold_as: str | None = None
 
 
 @dataclass(frozen=True)

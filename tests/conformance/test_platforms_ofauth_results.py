@@ -115,7 +115,7 @@ def test_progress(client: Client, more: dict[str, Any], delivery: str | None) ->
 
 def test_another_id_but_the_same_words_price_and_time(client: Client) -> None:
     found, _ = told(client, [a("1", 60)], statistics={"list": [TYPED]})
-    assert [one.message_id for one in found] == ["1"]
+    assert [(one.message_id, one.sold_as) for one in found] == [("1", "12346")]
     for other in (a("1", 121), a("1", text="Ho"), a("1", price=500)):
         found, _ = told(client, [other], statistics={"list": [TYPED]})
         assert found == []

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import uploading
@@ -105,6 +106,7 @@ def test_a_file_is_brought_whole_and_what_waits_for_it_is_looked_at(means: Means
         (errors.Unauthorized("who?"), "waiting", 0, []),
         (errors.Throttled("slowly", 300), "waiting", 300, []),
         (errors.Refused("no such format"), "failed", 0, [("not_uploaded", False)]),
+        (OSError(28, "No space left on device"), "waiting", 0, []),
     ],
 )
 def test_what_an_error_means(
@@ -256,7 +258,7 @@ def test_what_nobody_waits_for_any_more_is_given_up(means: Means, luna: int, tol
 
 
 def test_a_crew_does_each_thing_once_and_no_more_at_a_time_than_it_has_hands() -> None:
-    crew, go_on, done = Crew(2), threading.Event(), list[int]()
+    crew, go_on, done = Crew("upload", 2), threading.Event(), list[int]()
     most, busy, lock = 0, 0, threading.Lock()
 
     def long(subject: int) -> None:
@@ -276,4 +278,19 @@ def test_a_crew_does_each_thing_once_and_no_more_at_a_time_than_it_has_hands() -
     assert given == [True, True, True, False, False, True]
     assert (sorted(done), most) == ([1, 2, 3, 4], 2)
     assert crew.give(1, partial(long, 1))
+    crew.wait(10)
+
+
+def test_a_hand_outlives_what_fails() -> None:
+    crew, done = Crew("upload", 1), list[str]()
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    for number, error in enumerate((ValueError("unforeseen"), SQLAlchemyError("no ledger"))):
+        crew.give(number, partial(fail, error))
+    crew.give(2, lambda: done.append("the next"))
+    crew.wait(10)
+    assert done == ["the next"]
+    assert crew.give(0, lambda: None), "it may be ordered again"
     crew.wait(10)
