@@ -47,11 +47,15 @@ class Callback:
         self._server.server_close()
         self._thread.join()
 
-    def wait(self, state: str, seconds: float) -> str:
-        """The code that comes back with this state. Raises TimeoutError and DeclinedError."""
-        give_up = time.monotonic() + seconds
+    def expect(self, state: str) -> None:
+        """Before the browser is sent off: it may be back at once."""
         with self._changed:
             self._state = state
+
+    def wait(self, seconds: float) -> str:
+        """The code that comes back with the expected state. Raises TimeoutError and DeclinedError."""
+        give_up = time.monotonic() + seconds
+        with self._changed:
             while self._told is None:
                 if not self._changed.wait(max(0.0, give_up - time.monotonic())):
                     raise TimeoutError

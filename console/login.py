@@ -96,11 +96,12 @@ def _known(ledger: Ledger, creator: Creator) -> int:
 def _ask(issuer: Issuer, creator: Creator, port: int) -> Granted:
     with Callback(port) as callback:
         asked = issuer.ask(callback.url)
+        callback.expect(asked.state)
         line(f"say yes to Carillon for {creator.key} here: {asked.url}")
         if sys.stdout.isatty():
             webbrowser.open(asked.url)
         try:
-            code = callback.wait(asked.state, PATIENCE_SECONDS)
+            code = callback.wait(PATIENCE_SECONDS)
         except TimeoutError:
             raise CommandError(f"nobody said yes within {PATIENCE_SECONDS / 60:.0f} minutes; log in again") from None
         except DeclinedError as error:

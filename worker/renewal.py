@@ -3,9 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,8 @@ from worker.verdict import backoff
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _PATIENCE_SECONDS = 2.0
 """What a thread waits for another process's refresh, so that a slow server does not take all threads of a platform."""
 
@@ -32,8 +35,9 @@ _SPENT = "the answer to a token's refresh was lost, and a refresh token works on
 
 @dataclass(frozen=True)
 class Pair:
-    """An account's tokens of one generation."""
+    """An account's tokens of one generation, of the login of `holder`: an agency may have several."""
 
+    holder: int
     generation: int
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -61,7 +65,7 @@ def opened(keys: Keyring, row: Kept) -> Pair:
         told = json.loads(keys.open(row.sealed))
     except SealError as error:
         raise CredentialError(str(error)) from None
-    return Pair(row.generation, told["access"], told["refresh"], row.stored_at, row.expires_at)
+    return Pair(row.creator_id, row.generation, told["access"], told["refresh"], row.stored_at, row.expires_at)
 
 
 class Renewals:
@@ -80,7 +84,7 @@ class Renewals:
         give_up = clock.ticks() + _PATIENCE_SECONDS
         while True:
             row = self._row(creator_id)
-            if row.generation != pair.generation:
+            if (row.creator_id, row.generation) != (pair.holder, pair.generation):
                 return self._other(row)
             if row.abandoned:
                 raise self._lost(row.creator_id, row.generation, _SPENT)
@@ -126,7 +130,7 @@ class Renewals:
                 return pair
             raise errors.Unreachable(error.words) from None
         except errors.Forbidden as error:
-            tokens.give_back(self._ledger, this)
+            _written(lambda: tokens.give_back(self._ledger, this))
             raise errors.Unauthorized(f"{error.words}; see {application(platform)}", 401) from None
         except errors.Refused as error:
             raise self._lost(this.creator_id, this.generation, error.words) from None
@@ -136,7 +140,7 @@ class Renewals:
         return self._stored(this, pair, granted)
 
     def _put_off(self, this: Refresh, asked: float | None) -> None:
-        tokens.give_back(self._ledger, this)
+        _written(lambda: tokens.give_back(self._ledger, this))
         tries = self._again.get(this.creator_id, (0, 0.0))[0]
         self._again[this.creator_id] = (tries + 1, clock.ticks() + max(asked or 0.0, backoff(tries)))
 
@@ -144,19 +148,24 @@ class Renewals:
         return errors.Unauthorized(tokens.lose(self._ledger, creator_id, generation, words, self._who), 401)
 
     def _stored(self, this: Refresh, pair: Pair, granted: Granted) -> Pair:
-        """Kept before it is used, however long that takes: without it the account would be lost."""
-        text, lasts, pause = sealed(self._keys, granted, pair.refresh), timedelta(seconds=granted.seconds), 0.1
-        while True:
-            try:
-                stored = tokens.store(self._ledger, this, text, lasts)
-                break
-            except SQLAlchemyError as error:
-                log.error("the new tokens cannot be written yet", error=first_line(error))
-                time.sleep(pause)
-                pause = min(5.0, pause * 2)
+        """Kept before it is used."""
+        text, lasts = sealed(self._keys, granted, pair.refresh), timedelta(seconds=granted.seconds)
+        stored = _written(lambda: tokens.store(self._ledger, this, text, lasts))
         self._again.pop(this.creator_id, None)
         log.info("token renewed", account=this.creator_id, stored=stored)
         return self._other(self._row(this.creator_id))
+
+
+def _written(write: Callable[[], T]) -> T:
+    """However long that takes: without it the account would be lost."""
+    pause = 0.1
+    while True:
+        try:
+            return write()
+        except SQLAlchemyError as error:
+            log.error("what became of a token's refresh cannot be written yet", error=first_line(error))
+            time.sleep(pause)
+            pause = min(5.0, pause * 2)
 
 
 def application(platform: str) -> str:

@@ -54,9 +54,9 @@ class Tokens:
         if not account.generation:
             return None
         pair = self._known(platform, account)
-        if pair.generation == account.generation:
+        if pair.access == account.secret:
             pair = self._renewed(platform, account, pair, refused=True)
-        return _with(account, pair) if pair.generation != account.generation else None
+        return _with(account, pair) if pair.access != account.secret else None
 
     def newest(self, account: Account) -> Account:
         """The account, with the newest token that this process knows."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 _AN_HOUR = 3600
+_LONGEST = 24 * 365 * _AN_HOUR
 _NOT_PROCESSED = {"server_error", "temporarily_unavailable"}
 
 
@@ -98,6 +99,7 @@ class Issuer:
 
     def _granted(self, call: str, secrets: tuple[str, ...], **fields: Any) -> Granted:
         import requests
+        from authlib.common.errors import AuthlibBaseError
 
         told: list[Mapping[str, Any]] = []
 
@@ -112,7 +114,7 @@ class Issuer:
             try:
                 ask = getattr(session, call)
                 ask(f"{self._url}/oauth2/token", timeout=waits, allow_redirects=False, **fields)
-            except (requests.RequestException, ValueError, TypeError) as error:
+            except (AuthlibBaseError, requests.RequestException, ValueError, TypeError) as error:
                 if not told:  # else the pair is there, with something odd beside it
                     raise self._failed(error) from None
         return _read(told[0])
@@ -165,7 +167,7 @@ def _read(token: Mapping[str, Any]) -> Granted:
     """The vendor's sample app: `expires_in` in seconds; "Authentication overview": about an hour."""
     seconds, refresh, scope = token.get("expires_in"), token.get("refresh_token"), token.get("scope")
     try:
-        lasts = max(0.0, float(_AN_HOUR if seconds is None else seconds))
+        lasts = min(max(0.0, float(_AN_HOUR if seconds is None else seconds)), _LONGEST)
     except (TypeError, ValueError):
         lasts = _AN_HOUR
     scopes = frozenset(scope.split()) if isinstance(scope, str) and scope else None

@@ -29,6 +29,7 @@ _MINUTE = 60.0
 _LONGEST_CLOSED = 900.0
 _UNIX = 1e9
 _REMAINING = ("X-RateLimit-Remaining", "x-rate-limit-remaining-minute")
+_RESET = ("X-RateLimit-Reset",)
 _LIMIT = ("X-RateLimit-Limit", "x-rate-limit-limit-minute")
 
 
@@ -92,19 +93,22 @@ class Pace:
         self._own, self._shared, self._share = OwnWindows(), shared, share
         self._told: dict[str, int] = {}
 
-    def take(self, bucket: Bucket) -> float:
-        """0 if a request may go now, and is counted; else seconds after which to ask again."""
-        count = max(1, int(self._told.get(bucket.name, bucket.count) * self._share))
+    def take(self, bucket: Bucket, part: float = 1.0) -> float:
+        """0 if a request may go now, and is counted; else seconds after which to ask again.
+
+        `part`: of what may be used, so much is for this request and those like it; the rest stays for others.
+        """
+        count = max(1, int(self._told.get(bucket.name, bucket.count) * self._share * part))
         if self._shared and (wait := self._shared.take(bucket.name, count, bucket.seconds)) is not None:
             return wait
         return self._own.take(bucket.name, count, bucket.seconds)
 
-    def heard(self, bucket: Bucket, headers: Mapping[str, str]) -> None:
-        """Take in what an answer says of the rate."""
+    def heard(self, bucket: Bucket, headers: Mapping[str, str], *, throttled: bool = False) -> None:
+        """Take in what an answer says of the rate. A 429 need not say more than when the rate is there again."""
         limit = _number(headers, _LIMIT)
         if limit and limit >= 1 and not bucket.refills:
             self._told[bucket.name] = int(limit)
-        if _number(headers, _REMAINING) == 0:
+        if _number(headers, _REMAINING) == 0 or (throttled and _number(headers, _RESET) is not None):
             seconds = min(_until_reset(headers), _LONGEST_CLOSED)
             self._own.close(bucket.name, seconds)
             if self._shared:
@@ -114,7 +118,8 @@ class Pace:
 class Paced:
     """A caller that waits for its turn, at most `patience` seconds for each request, and then raises Unreachable.
 
-    `observe` sees every answer of the platform. What goes elsewhere (the signed address of an upload) is not counted.
+    It uses no more than `part` of the rate; `rest` says whether to wait no longer. `observe` sees every answer of the
+    platform. What goes elsewhere (the signed address of an upload) is not counted.
     """
 
     def __init__(
@@ -126,9 +131,10 @@ class Paced:
         patience: float = PATIENCE_SECONDS,
         observe: Callable[[Answer], None] | None = None,
         rest: Callable[[float], object] = time.sleep,
+        part: float = 1.0,
     ) -> None:
         self._caller, self._pace, self._platform, self._account = caller, pace, platform, account
-        self._patience, self._observe, self._rest = patience, observe, rest
+        self._patience, self._observe, self._rest, self._part = patience, observe, rest, part
 
     def get(self, request: Request) -> Answer:
         bucket = self._turn(request, writes=False)
@@ -143,15 +149,14 @@ class Paced:
             return None
         bucket = bucket_of(self._platform, self._account, writes=writes)
         give_up = clock.ticks() + self._patience
-        while (wait := self._pace.take(bucket)) > 0:
-            if clock.ticks() + wait > give_up:
+        while (wait := self._pace.take(bucket, self._part)) > 0:
+            if clock.ticks() + wait > give_up or self._rest(wait):
                 raise Unreachable(f"the rate of {self._platform.name} is used up for {ceil(wait)} s")
-            self._rest(wait)
         return bucket
 
     def _heard(self, bucket: Bucket | None, answer: Answer) -> Answer:
         if bucket:
-            self._pace.heard(bucket, answer.headers)
+            self._pace.heard(bucket, answer.headers, throttled=answer.status == 429)
             if self._observe:
                 self._observe(answer)
         return answer
@@ -182,7 +187,7 @@ def _until_reset(headers: Mapping[str, str]) -> float:
     asked = retry_after(headers)
     if asked is not None:
         return asked
-    reset = _number(headers, ("X-RateLimit-Reset",))
+    reset = _number(headers, _RESET)
     if reset is None or reset == inf:
         return _MINUTE
     if reset < _UNIX:

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -13,7 +14,6 @@ from carillon.settings import Settings
 from console.callback import Callback, DeclinedError
 from console.failures import CommandError
 from console.login import log_in
-from running import until
 
 FILE = """version: 1
 defaults: {timezone: UTC}
@@ -69,6 +69,18 @@ def test_nobody_says_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert "https://auth.fanvue.com/oauth2/auth?" in capsys.readouterr().out
 
 
+def test_a_browser_may_be_back_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def say_no(words: str) -> None:
+        asked = parse_qs(urlsplit(words.rsplit(maxsplit=1)[-1]).query)
+        params = {"error": "access_denied", "state": asked["state"][0]}
+        httpx.get(asked["redirect_uri"][0], params=params, trust_env=False)
+
+    monkeypatch.setattr("console.login.line", say_no)
+    monkeypatch.setattr("console.login.PATIENCE_SECONDS", 0.1)
+    with pytest.raises(CommandError, match="did not let Carillon in: access_denied"):
+        log_in(settings(tmp_path, **READY), "luna", free_port())
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
@@ -87,18 +99,18 @@ def get(callback: Callback, query: str, path: str = "") -> tuple[int, str]:
 
 
 def waited(callback: Callback) -> list[object]:
-    """What waiting for the state `mine` ended with, once it has begun."""
+    """What waiting for the state `mine` ended with."""
     ended: list[object] = []
 
     def wait() -> None:
         try:
-            ended.append(callback.wait("mine", 10))
+            ended.append(callback.wait(10))
         except (DeclinedError, TimeoutError) as error:
             ended.append(error)
 
+    callback.expect("mine")
     thread = threading.Thread(target=wait)
     thread.start()
-    until(lambda: callback._state is not None)
     ended.append(thread)
     return ended
 

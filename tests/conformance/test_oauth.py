@@ -109,6 +109,8 @@ def test_how_long_the_server_asks_to_wait(server: StandIn, chain: Chain) -> None
         ({"access_token": "a", "expires_in": "90", "refresh_token": "r", "more": 1}, 90, "r"),
         ({"access_token": "a", "expires_in": "soon", "scope": ["x"]}, 3600, None),
         ({"access_token": "a", "expires_in": -1}, 0, None),
+        ({"access_token": "a", "expires_in": "inf"}, 365 * 24 * 3600, None),
+        ({"access_token": "a", "error": None, "error_description": ""}, 3600, None),
     ],
 )
 def test_answers_are_read_leniently(

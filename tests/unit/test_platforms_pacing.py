@@ -22,6 +22,9 @@ READ = get("https://platform.test/lists", {})
 WRITE = post("https://platform.test/lists", {}, {"name": "VIP"})
 
 
+NOW = clock.now()
+
+
 class Time:
     """A clock that only moves when somebody rests."""
 
@@ -29,6 +32,7 @@ class Time:
         self.ticks = 1_000.0
         self.rests: list[float] = []
         monkeypatch.setattr(clock, "ticks", lambda: self.ticks)
+        monkeypatch.setattr(clock, "now", lambda: NOW)
 
     def rest(self, seconds: float) -> None:
         self.rests.append(seconds)
@@ -46,10 +50,11 @@ class Server:
 
     headers: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
+    status: int = 200
 
     def get(self, request: Request) -> Answer:
         self.asked += 1
-        return Answer(200, Headers(self.headers), b"[]", complete=True)
+        return Answer(self.status, Headers(self.headers), b"[]", complete=True)
 
     def write(self, request: Request, seconds: float | None = None) -> Answer:
         return self.get(request)
@@ -153,7 +158,7 @@ def test_beside_another_process_a_command_takes_half(time: Time) -> None:
         caller.get(READ)
 
 
-UNIX = clock.now().timestamp()
+UNIX = NOW.timestamp()
 
 
 @pytest.mark.parametrize(
@@ -178,6 +183,25 @@ def test_when_an_answer_says_that_nothing_is_left_the_next_waits_for_the_reset(
     caller = paced(time, server, Rates(reads=200), Pace())
     caller.get(READ)
     server.headers = {}
+    caller.get(READ)
+    assert sum(time.rests) == pytest.approx(seconds, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"X-RateLimit-Reset": f"{UNIX + 40:.0f}"}, 40),
+        (429, {}, 0),
+        (200, {"X-RateLimit-Reset": f"{UNIX + 40:.0f}"}, 0),
+    ],
+)
+def test_a_429_need_only_say_when_the_rate_is_there_again(
+    time: Time, status: int, headers: Mapping[str, str], seconds: float
+) -> None:
+    """OFAuth, "Rate Limiting", names that header alone."""
+    server = Server(headers, status=status)
+    caller = paced(time, server, Rates(reads=200), Pace())
+    caller.get(READ)
     caller.get(READ)
     assert sum(time.rests) == pytest.approx(seconds, abs=2)
 
@@ -221,6 +245,30 @@ def test_a_bucket_does_not_tell_the_key() -> None:
     assert "luna" not in bucket_of(platform, LUNA, writes=False).name
 
 
+def test_what_may_use_a_part_alone_leaves_the_rest_to_others(time: Time) -> None:
+    pace, server = Pace(), Server()
+    platform = cast("Platform", Paid(Rates(reads=20)))
+    polls = Paced(server, pace, platform, LUNA, 0, rest=time.rest, part=0.5)
+    reads = paced(time, server, Rates(reads=20), pace, patience=0)
+    for _ in range(9):
+        polls.get(READ)
+    with pytest.raises(Unreachable):
+        polls.get(READ)
+    for _ in range(9):
+        reads.get(READ)
+    with pytest.raises(Unreachable):
+        reads.get(READ)
+
+
+def test_who_is_told_to_stop_waits_no_longer(time: Time) -> None:
+    server = Server()
+    caller = Paced(server, Pace(), cast("Platform", Paid(Rates(reads=1))), LUNA, 1e9, rest=lambda _: True)
+    caller.get(READ)
+    with pytest.raises(Unreachable):
+        caller.get(READ)
+    assert server.asked == 1
+
+
 BUCKET = Bucket("luna:all", 10, 60, refills=False)
 
 
@@ -230,6 +278,14 @@ def test_processes_share_a_rate_through_redis(redis_url: str) -> None:
     assert one.take(BUCKET) == 0.0
     assert 50 < two.take(BUCKET) <= 60
     assert Pace(SharedWindows(redis_url, "carillon:other")).take(BUCKET) == 0.0
+
+
+def test_a_part_of_a_shared_rate_leaves_the_rest_to_others(redis_url: str) -> None:
+    one, two = (Pace(SharedWindows(redis_url, "carillon:test")) for _ in range(2))
+    assert [one.take(BUCKET, 0.5) for _ in range(4)] == [0.0] * 4
+    assert 50 < one.take(BUCKET, 0.5) <= 60
+    assert [two.take(BUCKET) for _ in range(5)] == [0.0] * 5
+    assert 50 < two.take(BUCKET) <= 60
 
 
 def test_what_one_was_told_holds_for_all(redis_url: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 
 from carillon import clock
 from carillon.ledger import tokens as rows
@@ -323,6 +324,33 @@ def test_what_spent_nothing_is_tried_again_later(
     assert chain.spent == ["refresh-token-1"]
 
 
+@pytest.mark.parametrize(("word", "fault", "state"), [("store", None, "sent"), ("give_back", page(429), "planned")])
+def test_what_a_refresh_came_to_is_written_though_the_ledger_was_away(
+    house: House,
+    luna: int,
+    chain: Chain,
+    fanvue: Fanvue,
+    monkeypatch: pytest.MonkeyPatch,
+    word: str,
+    fault: Any,
+    state: str,
+) -> None:
+    house.log_in(luna, chain, timedelta(0))
+    chain.faults += [fault] if fault else []
+    write, fails = getattr(rows, word), [OperationalError("", {}, Exception("away"))]
+
+    def away_at_first(*about: Any) -> Any:
+        if fails:
+            raise fails.pop()
+        return write(*about)
+
+    monkeypatch.setattr(rows, word, away_at_first)
+    [id_] = queue(house.ledger, luna, 1)
+    deliver(house.worker(), id_)
+    row = house.row(luna)
+    assert (broadcast(house.ledger, id_).state, row.owner, row.lost) == (state, None, None)
+
+
 def test_a_server_that_is_away_harms_nobody_while_the_token_lasts(
     house: House, luna: int, chain: Chain, fanvue: Fanvue
 ) -> None:
@@ -381,6 +409,31 @@ def test_one_login_of_an_agency_speaks_for_all_its_creators(house: House, chain:
     mia = add_creator(house.ledger, "mia", platform="fanvue", credentials="env:HERS")
     with pytest.raises(CredentialError, match="env:HERS: not set"):
         account_of(house.worker(), creator(house.ledger, mia))
+
+
+def test_a_pair_is_never_renewed_in_the_name_of_another_login_of_the_agency(
+    house: House, chain: Chain, fanvue: Fanvue, issues: StandIn
+) -> None:
+    """Ada and Bea both logged in, each with a first pair; Cleo speaks by whichever is newer."""
+    agency = {"platform": "fanvue", "credentials": "env:AGENCY", "wake_at": None}
+    ids = [add_creator(house.ledger, name, account=name, account_id=name, **agency) for name in ("ada", "bea", "cleo")]
+    ada, bea, cleo = ids
+    house.log_in(ada, chain, timedelta(minutes=5))
+    means = house.worker()
+    account = account_of(means, creator(house.ledger, cleo))
+    assert (account.secret, account.generation) == ("access-token-1", 1)
+    chain.next_pair()
+    house.log_in(bea, chain)
+    with house.ledger.write() as connection:
+        connection.execute(update(token_table).values(stored_at=clock.now() - HOUR))
+        newer = update(token_table).where(token_table.c.creator_id == bea)
+        connection.execute(newer.values(stored_at=clock.now()))
+    chain.revoked.add("access-token-1")
+    assert means.tokens is not None
+    renewed = means.tokens.after_401("fanvue", account)
+    assert renewed is not None
+    assert (renewed.secret, renewed.generation) == ("access-token-2", 1), "that of Bea, which needs no renewal"
+    assert issues.seen == []
 
 
 def test_an_application_that_is_not_known_names_the_settings(house: House, luna: int, chain: Chain) -> None:
