@@ -60,7 +60,7 @@ def _opened(path: str, folder: str, most_bytes: int) -> Iterator[int]:
     if os.path.commonpath([real, root]) != root:
         raise MediaError(f"{path} lies outside the folder of the campaign file; put it beside or below that")
     try:
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = _reached(real, root)
     except FileNotFoundError:
         raise MediaError(f"there is no file {path}") from None
     except OSError as error:
@@ -70,6 +70,23 @@ def _opened(path: str, folder: str, most_bytes: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _reached(real: str, root: str) -> int:
+    """Opened folder by folder, through no link: one may have been put there since the path was looked at."""
+    *folders, name = os.path.relpath(real, root).split(os.sep)
+    place = os.open(root, _FOLDER)
+    try:
+        for folder in folders:
+            inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    finally:
+        os.close(place)
+
+
+_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 def _examine(descriptor: int, path: str, most_bytes: int) -> None:

@@ -25,6 +25,8 @@ _SECONDS = 900.0
 _MOST_HOPS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BEHIND_NAT64 = ip_network("64:ff9b::/96")
+_GIVEN_OUT = ip_network("2000::/3")
+"""IANA, "IPv6 Global Unicast Address Assignments": all else is old forms of IPv4, networks' own, or nobody's."""
 
 
 class FetchError(Exception):
@@ -40,7 +42,7 @@ def is_public(address: str) -> bool:
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address) and (inner := _inside(ip)) is not None:
         ip = inner
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and (ip.version == 4 or ip in _GIVEN_OUT)
 
 
 def _inside(ip: IPv6Address) -> IPv4Address | None:

@@ -6,6 +6,7 @@ files and workers upload them, so on several hosts they share this folder.
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from carillon import clock
 PIECE_BYTES = 1 << 16
 _COPY_BYTES = 1 << 20
 _COMING = "coming-"
+_OURS = re.compile(f"[0-9a-f]{{64}}|{_COMING}.*", re.ASCII)
 
 MOST_BYTES = 5 << 30
 """What no platform here is known to take more of."""
@@ -43,6 +45,7 @@ class Store:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(name, self._folder / found.hexdigest())
+            _make_durable(self._folder)
         except BaseException:
             with suppress(OSError):
                 os.unlink(name)
@@ -84,17 +87,26 @@ class Store:
         return read
 
     def tidy(self, needed: Collection[str], rest_seconds: float) -> list[str]:
-        """Remove what is not needed and was not touched for so long; returns the names."""
+        """Remove what is not needed and was not touched for so long; returns the names. What others put here stays."""
         if not self._folder.is_dir():
             return []
         old = clock.now().timestamp() - rest_seconds
         gone = []
         for entry in list(os.scandir(self._folder)):
             with suppress(FileNotFoundError):
-                if entry.name not in needed and entry.stat().st_mtime < old:
+                if _OURS.fullmatch(entry.name) and entry.name not in needed and entry.stat().st_mtime < old:
                     os.unlink(entry.path)
                     gone.append(entry.name)
         return gone
+
+
+def _make_durable(folder: Path) -> None:
+    """A name outlives a loss of power once its folder is written: the ledger may know it a moment later."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _copied(descriptor: int) -> Iterator[bytes]:

@@ -105,6 +105,24 @@ def entry_of(folder: Path, store: Store | None, media: str = '"./media/clip.mp4"
     return entry
 
 
+def test_a_folder_that_becomes_a_link_out_meanwhile_leads_nowhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(MP4)
+    media, real = folder / "media", os.path.realpath
+
+    def exchanged_after(path: str) -> str:
+        found = real(path)
+        if path == str(folder):
+            media.rename(folder / "before")
+            media.symlink_to(tmp_path)
+        return found
+
+    monkeypatch.setattr(os.path, "realpath", exchanged_after)
+    with pytest.raises(MediaError, match="cannot be read"):
+        look_at(str(media / "clip.mp4"), str(folder))
+
+
 def test_what_is_frozen_stays_as_it_was(folder: Path) -> None:
     store = Store(folder.parent / "store")
     entry = entry_of(folder, store)

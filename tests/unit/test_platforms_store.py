@@ -97,3 +97,13 @@ def test_tidying_keeps_what_is_needed_and_what_is_young(tmp_path: Path) -> None:
     os.utime(tmp_path / young, (an_hour_ago, an_hour_ago))
     assert store.still_wanted(young)
     assert store.tidy({needed}, 600) == []
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    """The folder may be a volume of its own, or hold somebody's originals."""
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "beach.jpg").write_bytes(b"an original")
+    for name in ("lost+found", "beach.jpg"):
+        os.utime(tmp_path / name, (0, 0))
+    assert Store(tmp_path).tidy(set(), 600) == []
+    assert sorted(os.listdir(tmp_path)) == ["beach.jpg", "lost+found"]
