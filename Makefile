@@ -43,6 +43,8 @@ chaos: $(STAMP) ## run all fault tests, then six scenarios against the clock, an
 	@rm -rf $(RUNS); failed=0; \
 	$(BIN)/pytest -m "chaos or not chaos" -n $(WORKERS) --maxschedchunk 1 \
 		--ignore tests/chaos/test_scenarios.py tests/chaos $(OPTIONS) || [ $$? -eq 5 ] || failed=1; \
+	$(BIN)/pytest -m chaos -n $(WORKERS) --maxschedchunk 1 \
+		--ignore tests/chaos tests $(OPTIONS) || [ $$? -eq 5 ] || failed=1; \
 	$(BIN)/pytest -m "chaos or not chaos" tests/chaos/test_scenarios.py $(OPTIONS) || [ $$? -eq 5 ] || failed=1; \
 	PYTHONPATH=tests $(BIN)/python -m chaos.scenarios_table $(RUNS); exit $$failed
 

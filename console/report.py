@@ -13,6 +13,7 @@ from carillon.settings import Settings
 from console.failures import CommandError
 from console.opening import ledger_to_read
 from console.printing import as_json, dollars, line, table
+from console.streaming import inert
 
 STDOUT = Path("-")
 
@@ -28,7 +29,6 @@ _HEADS = (
     "unknown",
 )
 _SHORT = {"recipients": "recipients", "views": "views", "purchases": "purchases", "revenue_cents": "revenue"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,7 @@ def _cells(one: Sum) -> tuple[Any, ...]:
 
 
 def as_csv(rows: list[Sum], by: By) -> str:
-    """After RFC 4180, money in dollars; what is unknown is empty. There is no line of totals, so columns can be summed.
-
-    No text begins as a formula does: a spreadsheet would run it.
-    """
+    """After RFC 4180, money in dollars; what is unknown is empty. No line of totals, so that columns can be summed."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow([by, *_CSV])
@@ -134,7 +131,7 @@ def as_csv(rows: list[Sum], by: By) -> str:
         money = (_amount(data["revenue_cents"]), None if each is None else f"{each / 100:.4f}", _amount(row.tips_cents))
         counts = [data[name] for name in ("broadcasts", "recipients", "views", "open_rate", "purchases", "unlock_rate")]
         estimated = "yes" if row.estimated else "no"
-        writer.writerow([_inert(row.key or ""), *counts, *money, estimated, *unknown])
+        writer.writerow([inert(row.key or ""), *counts, *money, estimated, *unknown])
     return out.getvalue()
 
 
@@ -154,10 +151,6 @@ _CSV = (
     "unknown_purchases",
     "unknown_revenue",
 )
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _amount(cents: int | None) -> str | None:

@@ -27,11 +27,19 @@ def stream(heads: Sequence[str], rows: Iterable[Row], *, as_json: bool, csv_path
         with _opened(csv_path) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(heads)
-            writer.writerows(ready)
+            writer.writerows([inert(value) for value in row] for row in ready)
     elif as_json:
         _write_json(heads, ready)
     else:
         _write_lines(heads, ready)
+
+
+def inert(value: Any) -> Any:
+    """For CSV: no text begins as a formula does, which a spreadsheet would run; fans choose their names themselves."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _begun(rows: Iterator[Row]) -> Iterator[Row]:

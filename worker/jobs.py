@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from carillon.handoff.orders import COLLECT, DELIVER, FOLLOW, PREPARE, QUEUES, RECHECK, RECONCILE, UPLOAD
 from carillon.ledger.connect import first_line
 from carillon.monitoring import metrics
-from worker.collect import collect
+from worker.collect import begin_collect
 from worker.deliver import deliver, prepare
 from worker.follow import follow
 from worker.means import Means
@@ -31,7 +31,7 @@ def declare(broker: dramatiq.Broker, means: Means) -> None:
         (RECONCILE, reconcile),
         (RECHECK, recheck),
         (FOLLOW, follow),
-        (COLLECT, collect),
+        (COLLECT, begin_collect),
         (UPLOAD, begin_upload),
     ):
         as_actor = dramatiq.actor(actor_name=order, queue_name=QUEUES[0], broker=broker)

@@ -240,11 +240,12 @@ def test_a_look_up_that_never_works_ends_with_a_person(
     """F43: within five minutes, and nothing is sent again."""
     (rig, database_url), (proxy, url) = rigged, proxied
     proxy.trap("lose the answer", word=b"POST ")
-    proxy.trap("cut", word=b"GET /chats/mass-messages", times=1000)
     with closing(Ledger(database_url)) as ledger, worker(database_url, {"fanvue": url}) as broker:
         scheduler = Scheduler(ledger, broker)
         id_ = on_fanvue(url, ledger)
         scheduler.order(id_, platform="fanvue")
+        until(lambda: judge.accepted)
+        proxy.trap("cut", word=b"GET /chats/mass-messages", times=1000)
         until(lambda: states(ledger) == ["unknown"])
         for minute in range(1, 5):
             rig.step_clock(60.0 * minute)

@@ -18,6 +18,7 @@ from console.media import show_media
 from console.members import show_members
 from console.options import WrongCommandError
 from console.sandbox import Sandbox
+from console.streaming import stream
 from standins import Reply, Seen, StandIn
 
 FILE = """version: 1
@@ -98,6 +99,15 @@ def test_as_csv_on_stdout_or_in_a_file_and_as_lines(settings: Settings, home: Pa
     show_members(settings, "zoe", "name:VIP", json=False, csv=None)
     assert [line.split("\t") for line in capsys.readouterr().out.splitlines()] == rows[1:]
     assert [path.name for path in home.iterdir() if path.suffix == ".part"] == []
+
+
+def test_a_fans_name_is_no_formula_for_a_spreadsheet(capsys: Out) -> None:
+    fans = [("1", "@bob", '=HYPERLINK("https://x")'), ("2", None, "plain = text")]
+    stream(("id", "handle", "name"), fans, as_json=False, csv_path="-")
+    rows = list(csv.reader(capsys.readouterr().out.splitlines()))
+    assert rows[1:] == [["1", "'@bob", '\'=HYPERLINK("https://x")'], ["2", "", "plain = text"]]
+    stream(("id", "handle", "name"), fans, as_json=True, csv_path=None)
+    assert json.loads(capsys.readouterr().out)[0]["handle"] == "@bob"
 
 
 def test_what_the_command_line_gets_wrong(settings: Settings) -> None:
