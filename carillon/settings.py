@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'carillon.db'}"
 
     @property
+    def rates(self) -> Path:
+        """Where the processes of this home count their requests, if there is no Redis."""
+        return self.home / "rates"
+
+    @property
     def uploads(self) -> Path:
         """Where media lie that are to be uploaded; schedulers and workers on several hosts share it."""
         return self.home / "uploads"

@@ -16,7 +16,8 @@ from carillon.ledger.tables import creators
 from carillon.platforms import credentials
 from carillon.platforms.client import Client
 from carillon.platforms.contract import Account, Caller, Platform
-from carillon.platforms.pacing import FOR_READS, Pace, Paced
+from carillon.platforms.pacing import Pace, Paced
+from carillon.platforms.pacing_on_disk import WindowsOnDisk
 from carillon.platforms.roster import PLATFORMS
 from carillon.settings import Settings
 from console.in_force import catalogue, require_known
@@ -24,8 +25,6 @@ from console.opening import ledger_to_read, person
 from console.patience import Patient
 from console.progress import Progress
 from worker.tokens import Renewing, Tokens, tokens_of
-
-_BESIDE_UP = 0.5
 
 
 @dataclass(frozen=True)
@@ -86,18 +85,10 @@ def ledger_id(ledger: Ledger, creator: Creator) -> int | None:
 
 
 def pace_of(settings: Settings, ledger: Ledger | None) -> Pace:
-    """What is counted in Redis counts for all; without it a command leaves half of the rate to a running `up`."""
+    """What is counted in Redis, or in the home, counts for all."""
     if settings.redis_url and ledger:
         return Pace(SharedWindows(settings.redis_url, f"carillon:{installation(ledger)}"))
-    return Pace(share=_BESIDE_UP if _up_runs(settings) else FOR_READS)
-
-
-def _up_runs(settings: Settings) -> bool:
-    if not settings.home.exists():
-        return False
-    from console.up import is_running  # which loads scheduler and worker
-
-    return is_running(settings.home)
+    return Pace(WindowsOnDisk(settings.rates))
 
 
 @contextmanager

@@ -48,6 +48,7 @@ def _sent(connection: Connection, placed: Placed, shown: Shown, note: Note) -> s
     if move(connection, placing.taken_up(row), State.PLACED, State.SENT, _saying(note, words), **changes, **_ENDED):
         placing.end_slot(connection, row, at, note.at)
         _tell_too_late(connection, placed, note)
+        _tell_late_drift(connection, placed, shown, note)
         _clear(connection, row, note)
         alarm_bad_delivery(connection, row, reason, note.at)
     return "sent"
@@ -180,6 +181,17 @@ def _tell_drift(connection: Connection, placed: Placed, shown: Shown, note: Note
     about = f"broadcast {row.id} of {row.campaign} for {row.creator}"
     words = f"{about} was changed on the platform by somebody else: other {', '.join(differs)}; it goes as it is there"
     alarms.sound(connection, cause, words, note.at, broadcast_id=row.id, creator_id=row.creator_id)
+
+
+def _tell_late_drift(connection: Connection, placed: Placed, shown: Shown, note: Note) -> None:
+    """It was changed after the last look before it went, and nobody has been told yet."""
+    row, cause = placed.row, f"drift:{placed.row.id}"
+    differs = drift(Content.model_validate_json(row.content), row.goes_at, shown)
+    said = [part for part in differs if part not in ("time", "delivery")]
+    if said and cause not in alarms.open_causes(connection, cause):
+        words = f"went out as somebody else had changed it on the platform: other {', '.join(said)}"
+        message = f"broadcast {row.id} of {row.campaign} for {row.creator} {words}"
+        alarms.say_once(connection, cause, message, note.at, row.id, row.creator_id)
 
 
 def _tell_too_late(connection: Connection, placed: Placed, note: Note) -> None:

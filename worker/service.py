@@ -10,6 +10,7 @@ from carillon.handoff.pacing import SharedWindows
 from carillon.ledger.connect import Ledger
 from carillon.platforms.client import Client
 from carillon.platforms.pacing import Pace
+from carillon.platforms.pacing_on_disk import WindowsOnDisk
 from carillon.platforms.store import Store
 from carillon.settings import Settings
 from worker.credits import write_rest
@@ -44,7 +45,7 @@ class Service:
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = Client(settings.http_timeout)
-        lookups, pace = Lookups(), Pace()
+        lookups, pace = Lookups(), Pace(WindowsOnDisk(settings.rates))
         if settings.redis_url and isinstance(broker, QueueOnRedis):
             lookups = Lookups(Shelf(settings.redis_url, broker.namespace))
             pace = Pace(SharedWindows(settings.redis_url, broker.namespace))

@@ -89,8 +89,8 @@ class Bucket:
 class Pace:
     """What may be asked now, for all requests of a process; `shared` counts those of others too, where it can."""
 
-    def __init__(self, shared: Windows | None = None, share: float = FOR_READS) -> None:
-        self._own, self._shared, self._share = OwnWindows(), shared, share
+    def __init__(self, shared: Windows | None = None) -> None:
+        self._own, self._shared = OwnWindows(), shared
         self._told: dict[str, int] = {}
 
     def take(self, bucket: Bucket, part: float = 1.0) -> float:
@@ -98,7 +98,7 @@ class Pace:
 
         `part`: of what may be used, so much is for this request and those like it; the rest stays for others.
         """
-        count = max(1, int(self._told.get(bucket.name, bucket.count) * self._share * part))
+        count = max(1, int(self._told.get(bucket.name, bucket.count) * FOR_READS * part))
         if self._shared and (wait := self._shared.take(bucket.name, count, bucket.seconds)) is not None:
             return wait
         return self._own.take(bucket.name, count, bucket.seconds)

@@ -127,6 +127,7 @@ def test_flushed_queues_and_killed_daemons(
     assert "Traceback" not in fleet.logs
 
 
+@pytest.mark.chaos
 def test_databases_and_queues_that_go_away_and_come_back(tmp_path: Path, platform: StandIn, judge: Judge) -> None:
     urls = dict.fromkeys(PLATFORMS, platform.url)
     with own_postgresql() as (database, postgresql), own_valkey() as (queue, valkey):
@@ -172,6 +173,7 @@ def test_a_platform_that_hangs_makes_no_other_late(tmp_path: Path, postgresql_ur
     assert min(came.values()) >= due
 
 
+@pytest.mark.chaos
 def test_schedulers_with_different_files_do_not_take_turns(
     tmp_path: Path, postgresql_url: str, redis_url: str, platform: StandIn
 ) -> None:

@@ -1,8 +1,11 @@
-"""The general rate: who waits for whom and how long, what headers tell, and what processes share through Redis."""
+"""The general rate: who waits for whom and how long, what headers tell, and what processes share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +17,7 @@ from carillon.platforms.contract import Account, Platform, Request
 from carillon.platforms.errors import Unreachable
 from carillon.platforms.forms import get, post
 from carillon.platforms.pacing import Bucket, Pace, Paced, bucket_of
+from carillon.platforms.pacing_on_disk import WindowsOnDisk
 from carillon.platforms.parts import Rates
 
 LUNA = Account("https://platform.test", "conn_1", "secret-of-luna")
@@ -150,14 +154,6 @@ def test_a_request_waits_no_longer_than_its_patience(time: Time) -> None:
     assert (server.asked, time.rests) == (10, [1.5])
 
 
-def test_beside_another_process_a_command_takes_half(time: Time) -> None:
-    caller = paced(time, Server(), Rates(reads=10), Pace(share=0.5), patience=0)
-    for _ in range(5):
-        caller.get(READ)
-    with pytest.raises(Unreachable):
-        caller.get(READ)
-
-
 UNIX = NOW.timestamp()
 
 
@@ -272,26 +268,63 @@ def test_who_is_told_to_stop_waits_no_longer(time: Time) -> None:
 BUCKET = Bucket("luna:all", 10, 60, refills=False)
 
 
-def test_processes_share_a_rate_through_redis(redis_url: str) -> None:
-    one, two = (Pace(SharedWindows(redis_url, "carillon:test")) for _ in range(2))
+Shared = Callable[[str], Pace]
+
+
+@pytest.fixture(params=["Redis", "the home"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Shared:
+    """The pace of one of several processes, by the name of their installation."""
+    if request.param == "the home":
+        return lambda name: Pace(WindowsOnDisk(tmp_path / name))
+    url = request.getfixturevalue("redis_url")
+    return lambda name: Pace(SharedWindows(url, f"carillon:{name}"))
+
+
+def test_processes_share_a_rate(shared: Shared) -> None:
+    one, two = shared("test"), shared("test")
     assert [pace.take(BUCKET) for pace in (one, two) * 4] == [0.0] * 8
     assert one.take(BUCKET) == 0.0
     assert 50 < two.take(BUCKET) <= 60
-    assert Pace(SharedWindows(redis_url, "carillon:other")).take(BUCKET) == 0.0
+    assert shared("other").take(BUCKET) == 0.0
 
 
-def test_a_part_of_a_shared_rate_leaves_the_rest_to_others(redis_url: str) -> None:
-    one, two = (Pace(SharedWindows(redis_url, "carillon:test")) for _ in range(2))
+def test_a_part_of_a_shared_rate_leaves_the_rest_to_others(shared: Shared) -> None:
+    one, two = shared("test"), shared("test")
     assert [one.take(BUCKET, 0.5) for _ in range(4)] == [0.0] * 4
     assert 50 < one.take(BUCKET, 0.5) <= 60
     assert [two.take(BUCKET) for _ in range(5)] == [0.0] * 5
     assert 50 < two.take(BUCKET) <= 60
 
 
-def test_what_one_was_told_holds_for_all(redis_url: str) -> None:
-    one, two = (Pace(SharedWindows(redis_url, "carillon:test")) for _ in range(2))
+def test_what_one_was_told_holds_for_all(shared: Shared) -> None:
+    one, two = shared("test"), shared("test")
     one.heard(BUCKET, Headers({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}))
     assert 25 < two.take(BUCKET) <= 30
+
+
+def test_processes_that_ask_at_once_get_no_more_than_there_is(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(4, get_context("spawn")) as pool:
+        taken = list(pool.map(_take_ten, [tmp_path / "rates"] * 8))
+    assert sum(taken) == 45
+
+
+def _take_ten(folder: Path) -> int:
+    pace, bucket = Pace(WindowsOnDisk(folder)), Bucket("luna:all", 50, 600, refills=False)
+    return sum(pace.take(bucket) == 0.0 for _ in range(10))
+
+
+def test_what_was_counted_before_a_reboot_holds_nobody_up(time: Time, tmp_path: Path) -> None:
+    pace = Pace(WindowsOnDisk(tmp_path))
+    assert [pace.take(BUCKET) for _ in range(9)] == [0.0] * 9
+    time.ticks -= 1_000
+    assert pace.take(BUCKET) == 0.0
+
+
+def test_without_a_home_each_counts_for_itself(tmp_path: Path) -> None:
+    pace = Pace(WindowsOnDisk(tmp_path / "nowhere" / "rates"))
+    assert [pace.take(BUCKET) for _ in range(9)] == [0.0] * 9
+    assert pace.take(BUCKET) > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_redis_each_counts_for_itself() -> None:

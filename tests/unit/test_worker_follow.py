@@ -151,6 +151,16 @@ def test_what_the_platform_has_sent_is_sent(ledger: Ledger, means: Means, placed
     assert (row.recipient_count, live_slots(ledger), row.wish) == (3, 1, None)
 
 
+@pytest.mark.parametrize(("by_hand", "told"), [({"text": "something else"}, {"drift"}), ({}, set())])
+def test_what_was_changed_by_hand_just_before_it_went_is_told_as_well(
+    ledger: Ledger, means: Means, placed: int, calendar: Calendar, by_hand: Mapping[str, Any], told: set[str]
+) -> None:
+    calendar.messages["m1"].update(by_hand)
+    calendar.send("m1", comes_due(ledger, placed, 5 * SECOND).replace(microsecond=0))
+    follow(means, placed)
+    assert (broadcast(ledger, placed).state, open_causes(ledger), told_once(ledger)) == ("sent", {}, told)
+
+
 def test_what_is_late_is_looked_at_again_and_again(
     ledger: Ledger, means: Means, placed: int, calendar: Calendar
 ) -> None:
