@@ -1,6 +1,7 @@
 """`carillon broadcasts`: what was and will be sent, once or as it changes."""
 
-import time
+from signal import SIGINT, signal
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Row
@@ -34,18 +35,18 @@ def show_list(settings: Settings, wanted: Wanted, limit: int | None, *, json: bo
 
 def follow(settings: Settings, wanted: Wanted, *, json: bool) -> int:
     """Print each change as it comes, until Ctrl-C."""
-    try:
+    stopping = Event()
+    # A KeyboardInterrupt may be raised where Python drops it, as while it collects garbage.
+    signal(SIGINT, lambda *_: stopping.set())
+    ledger = ledger_to_read(settings)
+    begun = ledger is not None
+    while ledger is None and not stopping.wait(_POLL_SECONDS):
         ledger = ledger_to_read(settings)
-        begun = ledger is not None
-        while ledger is None:
-            time.sleep(_POLL_SECONDS)
-            ledger = ledger_to_read(settings)
-        feed = Feed(ledger, wanted.condition(), from_the_start=not begun)
-        while True:
-            _print_changes(ledger, feed.take(), json=json)
-            time.sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
-        return 0
+    feed = ledger and Feed(ledger, wanted.condition(), from_the_start=not begun)
+    while ledger and feed and not stopping.is_set():
+        _print_changes(ledger, feed.take(), json=json)
+        stopping.wait(_POLL_SECONDS)
+    return 0
 
 
 def _print_changes(ledger: Ledger, events: list[Row[Any]], *, json: bool) -> None:
