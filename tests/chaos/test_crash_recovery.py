@@ -54,7 +54,7 @@ def test_killed_twice(seed: int, kind: str, left: str, opened: Opened, subtests:
     first = one(known.points, *LEFT[left])
     found = of_recovering(known.estate, known.idle, first)
     assert found, "the recovery passes no point"
-    some = sample(found, f"{seed} {kind} {left}", 2 if kind == "sqlite" else 1)
+    some = sample(found, f"{seed} {kind} {left}", 1)
     kill_twice(known, first, some, subtests, "fanvue")
 
 
