@@ -8,24 +8,17 @@ from typing import Any
 
 import redis
 
-from carillon import clock
+from carillon.handoff.avoiding import Avoiding, pool
 from carillon.platforms.contract import AudienceList
-
-_PATIENCE_SECONDS = 0.2
-"""A broadcast that is due does not wait for a queue that hangs."""
-
-_AVOIDED_SECONDS = 5.0
 
 
 class Shelf:
     """Keys are digests, since they are made of accounts' keys; values are lists of an account, or a medium's state."""
 
     def __init__(self, url: str, namespace: str) -> None:
-        self._client = redis.Redis.from_url(
-            url, retry=None, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS
-        )
+        self._client = redis.Redis.from_pool(pool(url))
         self._prefix = f"{namespace}:told:"
-        self._avoided_until = 0.0
+        self._avoiding = Avoiding()
 
     def get(self, key: Sequence[str | None]) -> tuple[float, Any] | None:
         """(seconds for which it is fresh, value), or None."""
@@ -50,13 +43,8 @@ class Shelf:
         return self._prefix + sha256(json.dumps(list(key)).encode()).hexdigest()
 
     def _try(self, ask: Callable[[], Any]) -> Any:
-        if clock.ticks() < self._avoided_until:
-            return None
         try:
-            return ask()
-        except redis.RedisError:
-            self._avoided_until = clock.ticks() + _AVOIDED_SECONDS
-            return None
+            return self._avoiding.ask(ask)
         except (ValueError, TypeError, KeyError):  # laid there by another release
             return None
 
