@@ -6,7 +6,7 @@ bucket is larger than what a minute refills, which keeps to it exactly. What an 
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -43,6 +43,13 @@ class Windows(Protocol):
         """Nothing more goes for so long."""
 
 
+def counted(now: float, closed: float, gone: Iterable[float], count: int, seconds: float) -> tuple[float, list[float]]:
+    """How long to wait, and what counts from now on, if one more wants to go; nothing goes before `closed`."""
+    recent = [at for at in gone if now - seconds < at <= now]
+    wait = max(closed - now, recent[-count] + seconds - now if len(recent) >= count else 0.0, 0.0)
+    return wait, recent if wait else [*recent, now]
+
+
 class OwnWindows:
     """Those of this process alone."""
 
@@ -56,12 +63,9 @@ class OwnWindows:
         now = clock.ticks()
         with self._lock:
             self._sweep(now)
-            gone = [at for at in self._gone.get(name, ()) if at > now - seconds]
-            wait = max(self._closed.get(name, 0.0) - now, gone[-count] + seconds - now if len(gone) >= count else 0.0)
-            if wait <= 0:
-                gone.append(now)
-            self._gone[name] = gone
-        return max(0.0, wait)
+            closed = self._closed.get(name, 0.0)
+            wait, self._gone[name] = counted(now, closed, self._gone.get(name, ()), count, seconds)
+        return wait
 
     def close(self, name: str, seconds: float) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from carillon import clock
+from carillon.platforms.pacing import counted
 
 
 class WindowsOnDisk:
@@ -21,9 +22,8 @@ class WindowsOnDisk:
 
     def take(self, name: str, count: int, seconds: float) -> float | None:
         def taken(now: float, closed: float, gone: list[float]) -> tuple[float, float, list[float]]:
-            recent = [at for at in gone if now - seconds < at <= now]
-            wait = max(closed - now, recent[-count] + seconds - now if len(recent) >= count else 0.0, 0.0)
-            return wait, closed, recent if wait else [*recent, now]
+            wait, counts = counted(now, closed, gone, count, seconds)
+            return wait, closed, counts
 
         return self._change(name, taken)
 
