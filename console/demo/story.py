@@ -15,6 +15,7 @@ from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts
 from carillon.platforms.limits import Rate
 from console.demo.reading import Reading
+from console.printing import dollars
 from console.sandbox import Sandbox
 
 _STYLES = {
@@ -52,10 +53,6 @@ def shown(at: datetime) -> str:
 def fans(count: int | None) -> str:
     """Some platforms count later."""
     return "fans not counted yet" if count is None else f"{count:,} fans"
-
-
-def dollars(cents: int) -> str:
-    return f"${cents / 100:,.2f}"
 
 
 def price(body: Mapping[str, object]) -> object:

@@ -12,9 +12,9 @@ from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts
 from console import wording
 from console.demo.reading import Reading
-from console.demo.story import dollars, fans, price, shown
+from console.demo.story import fans, price, shown
 from console.demo.tally import Tally, tally
-from console.printing import line, table
+from console.printing import dollars, line, table
 from console.sandbox import Sandbox
 
 _MOST = 20
@@ -49,9 +49,7 @@ def _sent(rows: Sequence[Row[Any]], sandbox: Sandbox, sold: Mapping[int, int]) -
             f"{len(sent)} sent",
             _reached(sent),
             _cost(prices.get((pair[1], sent[0].platform_message_id))),
-            dollars(sum(sold[row.id] for row in sent if row.id in sold))
-            if any(row.id in sold for row in sent)
-            else "-",
+            _sold([sold[row.id] for row in sent if row.id in sold]),
         )
         for pair, sent in sorted(pairs.items())
     ]
@@ -60,6 +58,10 @@ def _sent(rows: Sequence[Row[Any]], sandbox: Sandbox, sold: Mapping[int, int]) -
 def _reached(sent: Sequence[Row[Any]]) -> str:
     counts = [row.recipient_count for row in sent]
     return fans(None if None in counts else sum(counts))
+
+
+def _sold(cents: Sequence[int]) -> str:
+    return dollars(sum(cents)) if cents else "-"
 
 
 def _cost(price: object) -> str:
