@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, literal, or_, select, update
 
 from carillon.ledger import alarms
 from carillon.ledger.connect import Ledger
+from carillon.ledger.inserts import among
 from carillon.ledger.tables import broadcasts, creators, events
 
 
@@ -28,7 +29,7 @@ def lock(connection: Connection, creator_ids: Collection[int]) -> None:
 
     As FOR NO KEY UPDATE: rows that only refer to an account, such as alarms, need not wait for it.
     """
-    chosen = select(creators.c.id).where(creators.c.id.in_(creator_ids)).order_by(creators.c.id)
+    chosen = select(creators.c.id).where(among(connection, creators.c.id, creator_ids)).order_by(creators.c.id)
     connection.execute(chosen.with_for_update(key_share=True))
 
 
@@ -40,7 +41,22 @@ def lock_of(connection: Connection, which: ColumnElement[bool]) -> None:
 def wake(connection: Connection, creator_ids: Collection[int], at: datetime) -> None:
     """Have the scheduler look at these accounts at `at`, or earlier if that was already asked."""
     later = or_(creators.c.wake_at.is_(None), creators.c.wake_at > at)
-    connection.execute(update(creators).where(creators.c.id.in_(creator_ids), later).values(wake_at=at))
+    connection.execute(update(creators).where(among(connection, creators.c.id, creator_ids), later).values(wake_at=at))
+
+
+def wake_waiting(connection: Connection, creator_ids: Collection[int], now: datetime) -> None:
+    """Wake those of these accounts where something is due: nobody else has a use for what has ended."""
+    of_them = among(connection, creators.c.id, creator_ids)
+    waiting = select(creators.c.id).where(of_them, something_waits(literal(now, creators.c.wake_at.type)))
+    ids = list(connection.scalars(waiting))
+    if ids:
+        wake(connection, ids, now)
+
+
+def something_waits(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """The account has a planned broadcast that is due; what falls due later wakes it by itself."""
+    planned = broadcasts.c.state == literal("planned", literal_execute=True)
+    return exists().where(broadcasts.c.creator_id == creators.c.id, planned, broadcasts.c.due_at <= now)
 
 
 def cool_down(connection: Connection, creator_id: int, until: datetime) -> None:

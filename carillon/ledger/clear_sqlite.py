@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, exists, func, insert, or_, select, update
+from sqlalchemy import Executable, exists, func, insert, literal, or_, select, update
 
 from carillon import clock
+from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger
 from carillon.ledger.prepared import Prepared, the
 from carillon.ledger.tables import attempts, broadcasts, creators, events, pauses, slots
@@ -15,39 +16,45 @@ from carillon.ledger.tables import attempts, broadcasts, creators, events, pause
 
 def claim(ledger: Ledger, taking: Mapping[str, Any]) -> tuple[int, int] | None:
     """As `clear.claim`."""
-    with ledger.straight.transaction() as cursor:
-        now, steps = clock.now(), _claim()
-        values = {**taking, "now": now}
-        limit = steps.limit.one(cursor, values)
-        if limit is None:
-            return None
-        count, seconds = limit
-        values |= {"most": count, "window_begin": now - timedelta(seconds=seconds)}
-        moved = steps.move.one(cursor, values)
-        if moved is None:
-            return None
-        (number,) = moved
-        lease_until = now + timedelta(seconds=taking["lease_seconds"])
-        values |= {"number": number, "lease_until": lease_until, "why": f"claimed, attempt {number}"}
-        attempt_id: int = steps.attempt.run(cursor, values).lastrowid
-        taken_at = _slot_clock(cursor, steps.latest, values)
-        ended_at = taken_at + timedelta(seconds=taking["lease_seconds"] + taking["timeout_seconds"])
-        steps.slot.run(cursor, {**values, "attempt": attempt_id, "taken_at": taken_at, "ended_at": ended_at})
-        steps.event.run(cursor, values)
-        return attempt_id, number
+    return ledger.gathered.write(partial(_claim_with, taking))
 
 
 def record(ledger: Ledger, acceptance: Mapping[str, Any]) -> bool:
     """As `clear.record`."""
-    with ledger.straight.transaction() as cursor:
-        steps = _record()
-        values = {**acceptance, "now": clock.now(), "why": f"{acceptance['verdict']}: {acceptance['words']}"}
-        if not steps.move.run(cursor, values).rowcount:
-            return False
-        values["ended_at"] = _slot_clock(cursor, steps.latest, values)
-        for step in (steps.attempt, steps.slot, steps.event, steps.wake):
-            step.run(cursor, values)
-        return True
+    return ledger.gathered.write(partial(_record_with, acceptance))
+
+
+def _claim_with(taking: Mapping[str, Any], cursor: Any) -> tuple[int, int] | None:
+    now, steps = clock.now(), _claim()
+    values = {**taking, "now": now}
+    limit = steps.limit.one(cursor, values)
+    if limit is None:
+        return None
+    count, seconds = limit
+    values |= {"most": count, "window_begin": now - timedelta(seconds=seconds)}
+    moved = steps.move.one(cursor, values)
+    if moved is None:
+        return None
+    (number,) = moved
+    lease_until = now + timedelta(seconds=taking["lease_seconds"])
+    values |= {"number": number, "lease_until": lease_until, "why": f"claimed, attempt {number}"}
+    attempt_id: int = steps.attempt.run(cursor, values).lastrowid
+    taken_at = _slot_clock(cursor, steps.latest, values)
+    ended_at = taken_at + timedelta(seconds=taking["lease_seconds"] + taking["timeout_seconds"])
+    steps.slot.run(cursor, {**values, "attempt": attempt_id, "taken_at": taken_at, "ended_at": ended_at})
+    steps.event.run(cursor, values)
+    return attempt_id, number
+
+
+def _record_with(acceptance: Mapping[str, Any], cursor: Any) -> bool:
+    steps = _record()
+    values = {**acceptance, "now": clock.now(), "why": f"{acceptance['verdict']}: {acceptance['words']}"}
+    if not steps.move.run(cursor, values).rowcount:
+        return False
+    values["ended_at"] = _slot_clock(cursor, steps.latest, values)
+    for step in (steps.attempt, steps.slot, steps.event, steps.wake):
+        step.run(cursor, values)
+    return True
 
 
 def _slot_clock(cursor: Any, latest: Prepared, values: Mapping[str, Any]) -> datetime:
@@ -133,11 +140,14 @@ def _used() -> Any:
 
 
 def _due() -> Any:
-    """How many broadcasts of the account, with this one, could want a slot now; counted to one past the limit."""
+    """How many broadcasts of the account, with this one, could want a slot now; counted to one past the limit.
+
+    As values the states would have SQLite ask at each run, and plan anew, which of the partial indexes they fit.
+    """
     of_account = broadcasts.alias("of_account")
     wanting = select(of_account.c.id).where(
         of_account.c.creator_id == the("account"),
-        or_(of_account.c.state == "queued", of_account.c.state == "planned"),
+        or_(*(of_account.c.state == literal(state, literal_execute=True) for state in ("queued", "planned"))),
         of_account.c.due_at <= the("now"),
     )
     some = wanting.limit(the("most") + 1).subquery()
@@ -213,7 +223,8 @@ def _latest_slot() -> Executable:
 
 def _wake() -> Executable:
     later = or_(creators.c.wake_at.is_(None), creators.c.wake_at > the("now"))
-    return update(creators).where(creators.c.id == the("account"), later).values(wake_at=the("now"))
+    waited_for = (creators.c.id == the("account"), later, accounts.something_waits(the("now")))
+    return update(creators).where(*waited_for).values(wake_at=the("now"))
 
 
 def _said(source: str, target: str) -> Executable:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from carillon import clock
+from carillon.ledger.gathered import Gathered
 from carillon.ledger.straight import Straight
 
 _POSTGRESQL = {
@@ -72,7 +73,8 @@ class Ledger:
         if self.embedded:
             event.listen(self.engine, "connect", _make_durable)
             event.listen(self.engine, "begin", _begin)
-        self.straight = Straight(self.engine, self._one_writer)
+        self.straight = Straight(self.engine)
+        self.gathered = Gathered(self.straight.transaction, self._one_writer)
 
     @property
     def shown(self) -> str:

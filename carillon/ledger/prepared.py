@@ -16,7 +16,7 @@ _PREFIX = "the_"
 
 def the(name: str, type_: TypeEngine[Any] | None = None) -> BindParameter[Any]:
     """A value that is given at each run. Not named as such, since SQLAlchemy keeps the names of columns for itself."""
-    return BindParameter(_PREFIX + name, type_=type_)
+    return BindParameter(_PREFIX + name, type_=type_, required=False)
 
 
 class Prepared:

@@ -150,10 +150,10 @@ def move(
     event = {"at": note.at, "source": source.value, "target": target.value, "why": note.why, "who": note.who}
     moved = _moved_with_events(connection, statement, event)
     if moved:
-        _wake(connection, moved, target, note.at, changes.get("not_before"))
+        _wake(connection, moved, target, note.at, changes)
         if target in {State.FAILED, State.EXPIRED}:
             _tell(connection, moved, target, note)
-    return [row.id for row in moved]
+    return [row[0] for row in moved]
 
 
 def _moved_with_events(connection: Connection, statement: Any, event: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -174,10 +174,22 @@ def _and_append(moved: CTE, event: Mapping[str, Any]) -> Select[Any]:
     return select(moved).add_cte(appended.cte("appended"))
 
 
-def _wake(connection: Connection, moved: Sequence[Row[Any]], target: State, now: datetime, not_before: object) -> None:
-    if target not in {State.QUEUED, State.SENDING, State.UNKNOWN}:
-        at = not_before if isinstance(not_before, datetime) else now
-        accounts.wake(connection, sorted({row.creator_id for row in moved}), at)
+def _wake(
+    connection: Connection, moved: Sequence[Row[Any]], target: State, now: datetime, changes: Mapping[str, object]
+) -> None:
+    """At once, also where this one may go again only later: the slot that it leaves is free for the next.
+
+    But a cool-down is the whole account's, and one that was sent leaves no slot.
+    """
+    if target in {State.QUEUED, State.SENDING, State.UNKNOWN}:
+        return
+    creator_ids = sorted({row.creator_id for row in moved})
+    if target is State.SENT:
+        accounts.wake_waiting(connection, creator_ids, now)
+        return
+    until = changes.get("not_before") if changes.get("waiting_for") == "cool_down" else None
+    at = until if isinstance(until, datetime) else now
+    accounts.wake(connection, creator_ids, at)
 
 
 def _tell(connection: Connection, moved: Sequence[Row[Any]], target: State, note: Note) -> None:

@@ -6,7 +6,7 @@ being written on a connection that broke is in doubt, and who wrote it must trea
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -21,8 +21,8 @@ _PATIENCE_SECONDS = 30.0
 class Straight:
     """Safe among threads. What goes wrong is raised as SQLAlchemy's errors, and closes whatever rests here."""
 
-    def __init__(self, engine: Engine, one_writer: AbstractContextManager[object]) -> None:
-        self._engine, self._one_writer = engine, one_writer
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         driver: Any = engine.dialect.loaded_dbapi
         self._error: type[Exception] = driver.Error
         self._resting: deque[Any] = deque()
@@ -44,7 +44,7 @@ class Straight:
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         """On SQLite alone: one that holds the write lock from its start, and is committed at the end."""
-        with self._one_writer, self.cursor() as cursor:
+        with self.cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             yield cursor
             cursor.connection.commit()
@@ -66,6 +66,7 @@ class Straight:
         try:
             yield cursor
         except BaseException:
+            cursor.close()  # or SQLite keeps the connection, and its lock, for as long as somebody has the error
             cursor.connection.close()  # whatever was begun on it is undone
             self.close()
             raise

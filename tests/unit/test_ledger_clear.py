@@ -105,6 +105,8 @@ def test_both_ways_write_the_same_rows(
     for key in ("luna", "mia"):
         creator_id = add_creator(ledger, key, wake_at=wake_at, limit_count=2)
         add_broadcast(ledger, creator_id, due_at=begin - timedelta(seconds=9), state_since=begin, **row)
+    for creator_id in (1, 2) if put_off else ():  # somebody who waits is to be woken
+        add_broadcast(ledger, creator_id, "other", state="planned", due_at=begin, state_since=begin)
     send(means, 1, receipt, "the baseline")
     with weighed(monkeypatch):
         send(means, 2, receipt, "the baseline")

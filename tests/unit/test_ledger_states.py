@@ -163,9 +163,9 @@ def test_an_end_that_nobody_wants_is_told_once(ledger: Ledger, source: State, ta
 @pytest.mark.parametrize(
     ("source", "target", "wakes_at"),
     [
-        (State.SENDING, State.SENT, NOON),
+        (State.SENDING, State.SENT, None),
         (State.QUEUED, State.CANCELLED, NOON),
-        (State.SENDING, State.PLANNED, LATER),
+        (State.SENDING, State.PLANNED, NOON),
         (State.PLANNED, State.QUEUED, None),
         (State.QUEUED, State.SENDING, None),
         (State.SENDING, State.UNKNOWN, None),
@@ -178,6 +178,21 @@ def test_a_move_that_lets_others_go_wakes_the_account(
     id_ = rows.add_broadcast(ledger, creator_id, state=source.value)
     with ledger.write() as connection:
         move(connection, version_of(id_, 1), source, target, NOTE, **waiting(target))
+    assert rows.creator(ledger, creator_id).wake_at == wakes_at
+
+
+@pytest.mark.parametrize(
+    ("state", "due_at", "wakes_at"),
+    [("planned", NOON, NOON), ("planned", NOON + timedelta(seconds=1), None), ("queued", NOON, None)],
+)
+def test_one_that_was_sent_wakes_its_account_where_another_is_due(
+    ledger: Ledger, state: str, due_at: datetime, wakes_at: datetime | None
+) -> None:
+    creator_id = rows.add_creator(ledger, wake_at=None)
+    id_ = rows.add_broadcast(ledger, creator_id, state="sending")
+    rows.add_broadcast(ledger, creator_id, state=state, due_at=due_at, occurrence="another")
+    with ledger.write() as connection:
+        move(connection, version_of(id_, 1), State.SENDING, State.SENT, NOTE)
     assert rows.creator(ledger, creator_id).wake_at == wakes_at
 
 
