@@ -10,8 +10,9 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -41,10 +42,11 @@ def set_up(form: Literal["console", "json"] | None) -> None:
         structlog.processors.ExceptionRenderer(_told),
     ]
     ending = _for_people() if chosen == "console" else _for_programs()
+    lines = cast("TextIO", _Lossy(sys.stderr))
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line in one write: processes share the stream
+        logger_factory=structlog.WriteLoggerFactory(lines),  # a line in one write: processes share the stream
         cache_logger_on_first_use=True,
     )
     _take_in_libraries(shared, ending)
@@ -55,6 +57,21 @@ def set_up(form: Literal["console", "json"] | None) -> None:
 def fall_silent() -> None:
     """For a command that tells by itself what is wrong."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+class _Lossy:
+    """A disk that is full, or a reader that is gone, costs lines, and never what is being done as they are said."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _for_people() -> list[Processor]:

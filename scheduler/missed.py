@@ -1,7 +1,8 @@
 """What fell due while no scheduler ran, and which of it is still sent.
 
 A scheduler beats; what fell due between two beats that lie over a minute apart, and was not noticed within that
-minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is not missing.
+minute, was missed. Waiting for a limit, a cool-down, a pause or quiet hours is not missing, and what a person sends, or
+has planned again, goes as that person said.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, exists, or_, select
 
 from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
@@ -18,10 +19,11 @@ from carillon.ledger import accounts, beats, placing
 from carillon.ledger.connect import Ledger
 from carillon.ledger.inserts import among
 from carillon.ledger.states import Note, State, move
-from carillon.ledger.tables import broadcasts, cursors
+from carillon.ledger.tables import broadcasts, cursors, events
 from scheduler.pairs import Pair, batches, cursors_of
 from scheduler.plan import NOT_WITHDRAWN
 from scheduler.proposals import carry_out, propose
+from scheduler.resent import PLANNED_BY_A_PERSON
 from scheduler.revise import entry_of, is_live, names_of
 
 GRACE = timedelta(minutes=1)
@@ -80,6 +82,7 @@ def _left_out_ids(ledger: Ledger, start: datetime, end: datetime) -> list[int]:
         broadcasts.c.state == State.PLANNED,
         broadcasts.c.waiting_for == "time",
         broadcasts.c.kind != "send",
+        ~exists().where(events.c.broadcast_id == broadcasts.c.id, PLANNED_BY_A_PERSON),
         or_(
             and_(broadcasts.c.goes_at.is_(None), broadcasts.c.due_at > start, broadcasts.c.due_at <= end - GRACE),
             and_(broadcasts.c.goes_at > start, broadcasts.c.goes_at <= end - GRACE),

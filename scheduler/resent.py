@@ -21,6 +21,8 @@ _REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.PLACED, State.UNSENT
 _OR_HELD = [literal(state.value, literal_execute=True) for state in (*_REACHED, State.HELD)]
 """Said in the statement itself: two indexes are only for statements that say so, and hold nothing that waits."""
 
+PLANNED_BY_A_PERSON = and_(events.c.target == State.PLANNED, events.c.why.startswith("by_person"))
+
 _DAY = timedelta(days=1)
 _AGAIN = timedelta(seconds=5)
 _EARLIER = broadcasts.alias("earlier")
@@ -66,9 +68,7 @@ def _is_like(planned: Any, earlier: Any) -> ColumnElement[bool]:
 
 def _said_by_a_person(connection: Connection, ids: Collection[int]) -> set[int]:
     """Those that a person has planned again."""
-    said = select(events.c.broadcast_id).where(
-        events.c.broadcast_id.in_(ids), events.c.target == State.PLANNED, events.c.why.startswith("by_person")
-    )
+    said = select(events.c.broadcast_id).where(events.c.broadcast_id.in_(ids), PLANNED_BY_A_PERSON)
     return set(connection.scalars(said)) if ids else set()
 
 

@@ -16,8 +16,9 @@ from carillon.campaigns.catalogue import Catalogue, Entry
 from carillon.campaigns.text import TextError
 from carillon.ledger import accounts, placing
 from carillon.ledger.connect import Ledger
+from carillon.ledger.doubts import end_unsent
 from carillon.ledger.inserts import among
-from carillon.ledger.states import Note, State, move
+from carillon.ledger.states import Note, State
 from carillon.ledger.tables import broadcasts, catalogues, cursors, events
 from scheduler import placed
 from scheduler.edits import creator_ids, frozen_values
@@ -128,7 +129,8 @@ def _cancel(connection: Connection, rows: Sequence[Row[Any]], reason: str, note:
         ids = [row.id for row in rows if row.state == source]
         if ids:
             why = Note(note.at, note.who, reason)
-            move(connection, among(connection, broadcasts.c.id, ids), source, State.CANCELLED, why, reason=reason)
+            these = among(connection, broadcasts.c.id, ids)
+            end_unsent(connection, these, source, State.CANCELLED, why, reason=reason)
 
 
 def _refresh(connection: Connection, entry: Entry, rows: Sequence[Row[Any]], note: Note) -> None:

@@ -6,18 +6,21 @@ held it before.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import accounts, allowance, clear, placing
 from carillon.ledger.allowance import Wait
 from carillon.ledger.clear import Taking
+from carillon.ledger.connect import first_line
 from carillon.ledger.owners import this_process
 from carillon.ledger.parcels import Parcel
 from carillon.ledger.states import Note, State, move, version_of
@@ -54,16 +57,25 @@ class Gone:
     """It is not ours to send: somebody else has it, a person or an edit withdrew it, or this process is stopping."""
 
 
+class UnheardError(SQLAlchemyError):
+    """The database failed: the claim may stand in it or not, under its token. Nothing was sent for it."""
+
+    def __init__(self, token: str, why: str) -> None:
+        super().__init__(why)
+        self.token = token
+
+
 def claim(means: Means, broadcast: Subject, request_digest: str, baseline: str | None = None) -> Claim | Wait | Gone:
     """Take the broadcast and a slot, or say what it waits for (it is `planned` again then), or that it is gone."""
     begun = clock.ticks()
     taking = _taking(means, broadcast, request_digest, baseline)
     if means.stopping.is_set():
         return Gone()
-    clearly = clear.claim(means.ledger, taking) if broadcast.goes_at is None else None
-    if clearly:
-        return Claim(*clearly, taking.token, begun + LEASE_SECONDS)
-    return _weigh(means, broadcast, taking, begun, _wait)
+    with _heard(taking):
+        clearly = clear.claim(means.ledger, taking) if broadcast.goes_at is None else None
+        if clearly:
+            return Claim(*clearly, taking.token, begun + LEASE_SECONDS)
+        return _weigh(means, broadcast, taking, begun, _wait)
 
 
 def claim_place(
@@ -72,7 +84,16 @@ def claim_place(
     """As `claim`, for a broadcast that is to be placed: with a slot for when it is due."""
     begun = clock.ticks()
     taking = _taking(means, broadcast, request_digest, baseline)
-    return _weigh(means, broadcast, taking, begun, partial(_wait_to_place, least_ahead=least_ahead))
+    with _heard(taking):
+        return _weigh(means, broadcast, taking, begun, partial(_wait_to_place, least_ahead=least_ahead))
+
+
+@contextmanager
+def _heard(taking: Taking) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise UnheardError(taking.token, first_line(error)) from error
 
 
 def _taking(means: Means, broadcast: Subject, request_digest: str, baseline: str | None) -> Taking:
@@ -98,7 +119,7 @@ def _weigh(means: Means, broadcast: Subject, taking: Taking, begun: float, weigh
         row = _as_preflighted(connection, broadcast, now)
         if row is None or means.stopping.is_set():
             return Gone()
-        wait = weighed(connection, row, now)
+        wait = _until_due(row, now) or weighed(connection, row, now)
         if wait:
             put_back(connection, row, wait, Note(now, means.who, f"not now: {wait.cause}"))
             return wait
@@ -123,10 +144,14 @@ def _as_preflighted(connection: Connection, broadcast: Subject, now: datetime) -
     unchanged = select(broadcasts).where(
         version_of(broadcast.id, broadcast.version),
         broadcasts.c.state == State.QUEUED,
-        broadcasts.c.due_at <= now,
         broadcasts.c.expires_at > now,
     )
     return connection.execute(unchanged).one_or_none()
+
+
+def _until_due(row: Row[Any], now: datetime) -> Wait | None:
+    """It was due when it was released: the clock was set back since, and the scheduler hands it off in time again."""
+    return Wait("time", row.due_at) if row.due_at > now else None
 
 
 def _wait(connection: Connection, row: Row[Any], now: datetime) -> Wait | None:

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
 from carillon import clock
 from carillon.ledger import accounts
 from carillon.ledger.allowance import Wait
+from carillon.ledger.doubts import end_unsent
 from carillon.ledger.parcels import Parcel, parcel
-from carillon.ledger.states import Note, State, move, version_of
+from carillon.ledger.states import Note, State, version_of
 from carillon.ledger.tables import broadcasts
 from carillon.monitoring import metrics
 from carillon.platforms import credentials, errors
@@ -24,14 +26,14 @@ from carillon.platforms.roster import PLATFORMS
 from carillon.platforms.send import send
 from worker import verdict
 from worker.account import account_of
-from worker.claim import Claim, claim, claim_place, put_back
+from worker.claim import Claim, UnheardError, claim, claim_place, put_back
 from worker.means import Means
 from worker.media import with_references
 from worker.place import as_placed, calendar_for
 from worker.preflight import Asked, Clear, Later, Stop, preflight
 from worker.preflight import prepare as ask_ahead
 from worker.reconcile import reconcile
-from worker.record import record, settle_account
+from worker.record import record, settle_account, take_back
 from worker.verdict import Verdict
 
 log = structlog.get_logger()
@@ -99,7 +101,11 @@ def _deliver(means: Means, order: Order) -> None:
         case Later(cause, seconds, words):
             _put_off(means, order, cause, seconds, words)
         case Clear(content, baseline):
-            _send(means, order, content, baseline)
+            try:
+                _send(means, order, content, baseline)
+            except UnheardError as error:
+                take_back(means, order.row, error.token)
+                raise
 
 
 def _preflight(means: Means, order: Order) -> Clear | Stop | Later:
@@ -131,7 +137,6 @@ def _send(means: Means, order: Order, content: Content, baseline: str | None) ->
     if not isinstance(claimed, Claim):
         means.nudge()
         return
-    log.info("claimed", attempt=claimed.number)
     begun = clock.ticks()
     answer = _unless_renewed(means, order, _attempt(means, order, request, claimed))
     answer = as_placed(answer) if place else answer
@@ -143,7 +148,7 @@ def _send(means: Means, order: Order, content: Content, baseline: str | None) ->
     log.info(answer.name, attempt=claimed.number, ms=round(seconds * 1000))
     if answer.state is State.UNKNOWN:
         asked.forget_lists()
-        reconcile(means, order.row.id)
+        reconcile(means, order.row.id, at_once=True)
 
 
 def _count(order: Order, answer: Verdict, seconds: float, answered_at: datetime) -> None:
@@ -173,9 +178,10 @@ def _unless_renewed(means: Means, order: Order, answer: Verdict) -> Verdict:
         return answer
     try:
         newer = means.tokens.after_401(order.platform.name, order.account)
-    except errors.Unreachable as error:
+    except (errors.Unreachable, SQLAlchemyError) as error:  # whatever it is: what came back is recorded
+        words = error.words if isinstance(error, errors.Unreachable) else answer.words
         again = verdict.backoff(order.row.put_offs)
-        return replace(answer, words=error.words, waiting_for="retry", retry_in=again, stop=None)
+        return replace(answer, words=words, waiting_for="retry", retry_in=again, stop=None)
     except errors.Unauthorized as error:
         return verdict.turned_away(error, 0, 0)
     return replace(answer, waiting_for="retry", retry_in=0.0, stop=None) if newer else answer
@@ -211,7 +217,7 @@ def _no_credential(means: Means, broadcast_id: int, words: str) -> None:
 def _end(means: Means, order: Order, state: State, reason: str) -> None:
     with accounts.held(means.ledger, [order.row.creator_id]) as (connection, now):
         unchanged = version_of(order.row.id, order.row.version)
-        move(connection, unchanged, State.QUEUED, state, Note(now, means.who, reason), reason=reason)
+        end_unsent(connection, unchanged, State.QUEUED, state, Note(now, means.who, reason), reason=reason)
     means.nudge()
 
 

@@ -1,15 +1,16 @@
 """What the ending of an unknown outcome does to the ledger: state, attempt, slot and event, in one transaction."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, update
+from sqlalchemy import Connection, delete, update
 
 from carillon.ledger import placing
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, slots
 from carillon.platforms.contract import Shown
 from worker.inquiry import Open
+from worker.late import hold_if_taken
 from worker.matching import is_ahead
 from worker.record import alarm_bad_delivery
 from worker.settle import Absent, Doubt, Ending, Found, LookAgain, Resend
@@ -34,10 +35,10 @@ def write(connection: Connection, this: Open, ending: Ending, words: str, found:
         case Absent():
             _mark(connection, this, "absent")
             connection.execute(delete(slots).where(slots.c.attempt_id == this.attempt.id))
-            move(connection, unchanged, State.UNKNOWN, State.PLANNED, note, **_again(this.row, note.at))
+            _plan_again(connection, this, note)
         case Resend():
             _mark(connection, this, "resent")
-            move(connection, unchanged, State.UNKNOWN, State.PLANNED, note, **_again(this.row, note.at))
+            _plan_again(connection, this, note)
         case Doubt(why):
             reason = f"{this.row.reason or 'unknown_outcome: nobody saw its end'}; {why}{_in_brackets(words)}"
             move(connection, unchanged, State.UNKNOWN, State.HELD, note, reason=reason)
@@ -82,12 +83,15 @@ def _bad_delivery(message: Shown) -> str | None:
     return f"error_after_accept: the platform shows it as {message.delivery}" if bad else None
 
 
-def _again(row: Row[Any], now: datetime) -> dict[str, Any]:
-    return {
+def _plan_again(connection: Connection, this: Open, note: Note) -> None:
+    row = this.row
+    changes = {
         "waiting_for": "retry",
-        "not_before": now + timedelta(seconds=backoff(row.put_offs)),
+        "not_before": note.at + timedelta(seconds=backoff(row.put_offs)),
         "put_offs": row.put_offs + 1,
         "reason": None,
         "hand_offs": 0,
         "hand_off_at": None,
     }
+    move(connection, version_of(row.id, row.version), State.UNKNOWN, State.PLANNED, note, **changes)
+    hold_if_taken(connection, row.id, this.attempt.id, note)

@@ -1,7 +1,7 @@
 """What the ledger knows of the outcomes that one account's broadcasts leave open."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from carillon.platforms.contract import Content, Platform, Shows
 from carillon.platforms.roster import PLATFORMS
 from worker.matching import Wanted
 from worker.media import as_sent
-from worker.settle import Case, Sighted, looking_since
+from worker.settle import LATEST, Case, Sighted, looking_since
 from worker.sight import LOOK_BACK
 
 _STILL_OPEN = (State.SENDING, State.UNKNOWN, State.HELD, State.SENT, State.PLACED)
@@ -56,15 +56,20 @@ class Inquiry:
     bound: frozenset[str]
 
 
-def read(connection: Connection, broadcast_id: int, now: datetime) -> Inquiry | None:
+def read(connection: Connection, broadcast_id: int, now: datetime, *, at_once: bool) -> Inquiry | None:
     """None if the broadcast is settled, or not to be looked at yet."""
     row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
-    if row is None or row.state != State.UNKNOWN or (row.hand_off_at is not None and row.hand_off_at > now):
+    if row is None or row.state != State.UNKNOWN or not (at_once or is_due(row, now)):
         return None
     creator = connection.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     opens = open_ones(connection, creator.id)
     first = min(one.attempt.started_at for one in opens)
     return Inquiry(creator, PLATFORMS[creator.platform], opens, bound(connection, creator.id, first - LOOK_BACK))
+
+
+def is_due(row: Row[Any], now: datetime) -> bool:
+    """A time further ahead than any that a look sets is of a clock that was set back since."""
+    return row.hand_off_at is None or not now < row.hand_off_at <= now + LATEST
 
 
 def open_ones(connection: Connection, creator_id: int) -> list[Open]:
@@ -80,8 +85,9 @@ def _open(connection: Connection, row: Row[Any], attempt: Row[Any]) -> Open:
     return Open(row, attempt, PLATFORMS[row.platform], _wanted(connection, row, attempt))
 
 
-def others(connection: Connection, this: Open) -> list[Wanted]:
-    """What else of the account may have been taken and has no message yet."""
+def others(connection: Connection, this: Open, shown: Collection[str]) -> list[Wanted]:
+    """What else of the account may have been taken and has no message yet, or none under the id that it was told."""
+    unseen = broadcasts.c.platform_message_id.not_in(shown)
     chosen = (
         select(*(broadcasts.c[name] for name in _COMPARED), *attempts.c)
         .join(attempts, _LATEST_ATTEMPT)
@@ -89,7 +95,7 @@ def others(connection: Connection, this: Open) -> list[Wanted]:
             broadcasts.c.creator_id == this.row.creator_id,
             broadcasts.c.id != this.row.id,
             broadcasts.c.state.in_(_STILL_OPEN),
-            broadcasts.c.platform_message_id.is_(None),
+            or_(broadcasts.c.platform_message_id.is_(None), unseen),
             or_(broadcasts.c.state != State.HELD, broadcasts.c.reason.startswith("unknown_outcome")),
             attempts.c.started_at >= this.attempt.started_at - LOOK_BACK,
         )

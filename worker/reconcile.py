@@ -44,7 +44,7 @@ class Settled:
     message: Shown | None
 
 
-def reconcile(means: Means, broadcast_id: int) -> None:
+def reconcile(means: Means, broadcast_id: int, *, at_once: bool = False) -> None:
     """One look, and what follows from it for all that is open of its account: endings, or when to look again.
 
     A process that is to stop leaves it to the next one.
@@ -54,7 +54,7 @@ def reconcile(means: Means, broadcast_id: int) -> None:
     with means.ledger.read() as session:
         connection = session.connection()
         now = means.ledger.now(connection)
-        asked = inquiry.read(connection, broadcast_id, now)
+        asked = inquiry.read(connection, broadcast_id, now, at_once=at_once)
     if asked is None:
         return
     begun = clock.ticks()
@@ -126,7 +126,7 @@ def _settle_one(
 def _sighted(connection: Connection, this: Open, seen: Sight) -> Sighted:
     bound = inquiry.bound_among(connection, this.row.creator_id, [one.id for one in seen.messages])
     unbound = [one for one in seen.messages if one.id not in bound]
-    return judged(this.wanted, inquiry.others(connection, this), unbound)
+    return judged(this.wanted, inquiry.others(connection, this, seen.ids), unbound)
 
 
 def _words(sighted: Sighted | None, seen: Sight | Blind) -> str:

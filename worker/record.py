@@ -1,29 +1,37 @@
 """The record of a verdict: state, platform's id, attempt, slot and account, all in one transaction."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from carillon.ledger import accounts, alarms, allowance, clear, placing
+from carillon.ledger import accounts, alarms, allowance, clear
 from carillon.ledger.clear import Acceptance
 from carillon.ledger.connect import first_line
-from carillon.ledger.inserts import insert_new
+from carillon.ledger.doubts import end_unsent
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
+from carillon.platforms.errors import NotSent
 from worker.claim import Claim, Subject
+from worker.late import hold_if_taken, tell_late
 from worker.means import Means
 from worker.settle import SETTLE
-from worker.verdict import Verdict
+from worker.verdict import Verdict, turned_away
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _AT_ONCE = timedelta(0)
 FIRST_LOOK = timedelta(seconds=5)
 """After a broadcast was placed: whether the platform has it as it should be."""
+
+_OWN_LOOK = timedelta(seconds=2)
+"""Who made the request looks up at once what became of it; others only if that one does not."""
 
 _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 """Whence an attempt's owner may still deliver its verdict; after a person's decision it only alarms."""
@@ -31,18 +39,45 @@ _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 
 def record(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
     """Write it down; while the database is away, try again for as long as this process lives."""
+    _written(verdict.name, lambda: _write(means, row, claim, verdict, latency_ms, credential))
+    means.nudge()
+
+
+def take_back(means: Means, row: Subject, token: str) -> None:
+    """Of a claim whose commit nobody confirmed: should it stand, its owner alone knows that nothing was sent for it.
+
+    Read under the account's lock, for which it may still have waited. A process that is to stop leaves it to look-ups.
+    """
+    found = _written("unheard", lambda: None if means.stopping.is_set() else _standing(means, row, token))
+    if found:
+        nothing_sent = turned_away(NotSent("the claim was not confirmed, and nothing was sent for it"), row.put_offs, 0)
+        record(means, row, found, nothing_sent, 0, "")
+
+
+def _standing(means: Means, row: Subject, token: str) -> Claim | None:
+    its_attempt = select(attempts.c.id, attempts.c.number, attempts.c.token).where(attempts.c.token == token)
+    with accounts.held(means.ledger, [row.creator_id]) as (connection, _):
+        found = connection.execute(its_attempt).one_or_none()
+    return Claim(*found, lease_ticks=0) if found else None
+
+
+def _written(verdict: str, write: Callable[[], T]) -> T:
+    """Tried for as long as it takes; whatever the error is: what was accepted is not forgotten."""
     pause = 0.1
     while True:
         try:
-            if not _record_clearly(means, row, claim, verdict, latency_ms):
-                with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
-                    _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
-            break
-        except SQLAlchemyError as error:  # whatever it is: what was accepted is not forgotten
-            log.error("the verdict cannot be written yet", verdict=verdict.name, error=first_line(error))
+            return write()
+        except SQLAlchemyError as error:
+            log.error("the verdict cannot be written yet", verdict=verdict, error=first_line(error))
             time.sleep(pause)
             pause = min(5.0, pause * 2)
-    means.nudge()
+
+
+def _write(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
+    if _record_clearly(means, row, claim, verdict, latency_ms):
+        return
+    with accounts.held(means.ledger, [row.creator_id]) as (connection, now):
+        _record(connection, now, means.who, row, claim, verdict, latency_ms, credential)
 
 
 def _record_clearly(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int) -> bool:
@@ -83,8 +118,9 @@ def _record(
     if _move(connection, row, claim, verdict, note):
         _settle_slot(connection, row, claim, verdict, now)
         _settle_account(connection, row, verdict, note, credential)
+        hold_if_taken(connection, row.id, claim.attempt_id, note)
     else:
-        _tell_late(connection, row, claim, verdict, note)
+        tell_late(connection, row, claim, verdict, note)
 
 
 def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: datetime, latency_ms: int) -> bool:
@@ -94,52 +130,28 @@ def _close_attempt(connection: Connection, claim: Claim, verdict: Verdict, now: 
         attempts.c.token == claim.token,
         attempts.c.finished_at.is_(None),
     )
+    resent = case((attempts.c.verdict == "resent", "resent"), else_=verdict.name)  # once: that may not be forgotten
     values = {
         "finished_at": now,
         "latency_ms": latency_ms,
         "status": verdict.status,
-        "verdict": verdict.name,
+        "verdict": resent if verdict.state is State.UNKNOWN else verdict.name,
         "words": verdict.words,
     }
     return bool(connection.execute(update(attempts).where(*open_one).values(values)).rowcount)
-
-
-def _tell_late(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, note: Note) -> None:
-    """An answer after others had decided. If it was accepted after all, nothing may be sent for it again."""
-    if verdict.state is State.UNKNOWN or _says_the_same(connection, row, verdict):
-        return
-    message = f"broadcast {row.id}: an answer came after its outcome was decided: {verdict.name}: {verdict.words}"
-    alarms.say_once(connection, f"late:{row.id}", message, note.at, row.id, row.creator_id)
-    if verdict.receipt is None:
-        return
-    slot = {"attempt_id": claim.attempt_id, "creator_id": row.creator_id, "taken_at": note.at, "ended_at": note.at}
-    if verdict.state is State.PLACED and row.goes_at is not None:
-        slot |= placing.slot_times(row.goes_at, placing.window_of(connection, row.creator_id))
-    connection.execute(insert_new(connection, slots, [slot]))
-    reason = f"unknown_outcome: attempt {claim.number} was accepted, late: {verdict.words}"
-    for source in (State.PLANNED, State.QUEUED):
-        move(connection, broadcasts.c.id == row.id, source, State.HELD, note, reason=reason)
-
-
-def _says_the_same(connection: Connection, row: Subject, verdict: Verdict) -> bool:
-    """A look-up found the very message that the answer names."""
-    this_one = broadcasts.c.id == row.id
-    found = connection.execute(select(broadcasts.c.state, broadcasts.c.platform_message_id).where(this_one)).one()
-    told = verdict.receipt.message_id if verdict.receipt else None
-    taken = found.state in {State.SENT, State.PLACED}
-    return verdict.receipt is not None and taken and told in {None, found.platform_message_id}
 
 
 def _move(connection: Connection, row: Subject, claim: Claim, verdict: Verdict, note: Note) -> bool:
     """False if a person, or a newer attempt, has the broadcast by now."""
     mine = and_(broadcasts.c.id == row.id, broadcasts.c.attempts == claim.number)
     changes = _changes(connection, row, verdict, note.at)
+    go_on = end_unsent if verdict.state is State.FAILED else move
     for source in _SOURCES:
         if source is State.HELD and verdict.state is State.UNKNOWN:
             continue
         if source is verdict.state:
             continue
-        if move(connection, mine, source, verdict.state, note, **changes):
+        if go_on(connection, mine, source, verdict.state, note, **changes):
             return True
     return verdict.state is State.UNKNOWN and _is_in_doubt(connection, mine)
 
@@ -152,7 +164,7 @@ def _is_in_doubt(connection: Connection, mine: ColumnElement[bool]) -> bool:
 def _changes(connection: Connection, row: Subject, verdict: Verdict, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {"reason": verdict.reason}
     if verdict.state is State.UNKNOWN:
-        changes["hand_off_at"] = None  # it is looked up at once
+        changes["hand_off_at"] = now + _OWN_LOOK
     if verdict.state is State.PLANNED:
         changes |= {"waiting_for": verdict.waiting_for, "hand_offs": 0, "hand_off_at": None}
         changes["put_offs"] = row.put_offs + 1 if verdict.waiting_for == "retry" else 0

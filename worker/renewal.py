@@ -119,7 +119,11 @@ class Renewals:
         """Raises Unauthorized where there is nobody to ask."""
         if platform not in self._issuers:
             raise errors.Unauthorized(f"its token has ended, and {application(platform)} are not set", 401)
-        return tokens.claim(self._ledger, this, refused=refused)
+        try:
+            return tokens.claim(self._ledger, this, refused=refused)
+        except SQLAlchemyError:  # it may stand all the same, and nothing was spent for it
+            _written(lambda: tokens.give_back(self._ledger, this))
+            raise
 
     def _refresh(self, platform: str, this: Refresh, pair: Pair, lasts: bool) -> Pair:
         try:

@@ -26,9 +26,10 @@ _LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class Sight:
-    """A complete look: the messages that may be new to one of the broadcasts it was made for."""
+    """A complete look: the messages that may be new to one of the broadcasts it was made for, and the ids of all."""
 
     messages: Sequence[Shown]
+    ids: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def look(
 ) -> Sight | Blind:
     """`bound` are the ids that are known to be other broadcasts'."""
     try:
-        return Sight(_look(means, platform, account, wanted, bound))
+        return _look(means, platform, account, wanted, bound)
     except errors.Unauthorized as error:
         return Blind("credentials", error.words, error)
     except errors.Throttled as error:
@@ -59,13 +60,14 @@ def look(
 
 def _look(
     means: Means, platform: Platform, account: Account, wanted: Sequence[Wanted], bound: Collection[str]
-) -> list[Shown]:
+) -> Sight:
     caller = means.caller(platform, account)
     shown = platform.shown(caller, account, min(one.started_at for one in wanted) - LOOK_BACK)
     fresh = [one for one in shown if one.id not in bound and any(is_new(each, one) for each in wanted)]
     if sum(one.text is None for one in fresh) > _MOST_READ_SINGLY:
         raise errors.Unreadable("the platform shows more new messages than can be looked at one by one")
-    return [platform.whole(caller, account, one) if one.text is None else one for one in fresh]
+    found = [platform.whole(caller, account, one) if one.text is None else one for one in fresh]
+    return Sight(found, frozenset(one.id for one in shown))
 
 
 def told(wanted: Wanted, sighted: Sighted, messages: Sequence[Shown]) -> str:

@@ -203,7 +203,8 @@ def _alive(resting: deque[Line]) -> Line | None:
     with suppress(IndexError):
         while True:
             line = resting.pop()
-            if line.connection.is_available() and not line.connection.has_expired():
+            young = clock.ticks() - line.rests_since < IDLE_SECONDS  # httpcore's clock stands still in a sleep
+            if young and line.connection.is_available() and not line.connection.has_expired():
                 return line
             line.connection.close()
     return None

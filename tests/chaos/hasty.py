@@ -31,6 +31,7 @@ _OF_ONE_FILE: dict[tuple[str, str], Any] = {
     ("worker.settle", "UNREADABLE"): timedelta(seconds=1),
     ("worker.settle", "_FIRST"): timedelta(seconds=0.05),
     ("worker.settle", "_SOON"): timedelta(seconds=0.1),
+    ("worker.record", "_OWN_LOOK"): timedelta(seconds=0.05),
 }
 _BEATS = 0.1
 """Intervals of the scheduler's beats, in parts of what they are."""

@@ -238,6 +238,17 @@ def test_a_dead_kept_connection_is_replaced_before_a_byte_is_written(
         assert (wire.connections, len(wire.requests)) == (2, 2)
 
 
+def test_a_connection_that_a_machine_slept_over_is_not_used_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds ago by the clock that stands still in the sleep; nobody has told this side that the other is gone."""
+    with Wire(answer_all) as wire:
+        client.post(post(wire.url), Guard(inf))
+        Late(monkeypatch).ahead = 3600
+        client.post(post(wire.url), Guard(inf))
+        assert wire.connections == 2
+
+
 def test_a_kept_connection_that_dies_under_a_request_is_never_tried_again(client: Client) -> None:
     def second_one_dies(wire: Wire, connection: socket.socket) -> None:
         wire.hear(connection)

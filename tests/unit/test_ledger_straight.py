@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import exc, func, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from carillon.ledger import straight as straight_file
 from carillon.ledger.connect import Ledger
@@ -17,6 +17,7 @@ from carillon.platforms.client import Client
 from ledger_rows import add_broadcast, add_creator, broadcast
 from standins import StandIn
 from worker import jobs
+from worker.claim import UnheardError
 from worker.deliver import deliver
 from worker.means import Means
 
@@ -86,10 +87,10 @@ def test_a_claim_that_is_not_acknowledged_sends_nothing(
     means: Means, queued: int, platform: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Straight, "cursor", breaking(CLAIM, after=True))
-    with pytest.raises(OperationalError, match="the connection is lost"):
+    with pytest.raises(UnheardError, match="the connection is lost"):
         deliver(means, queued)
     deliver(means, queued)
-    assert (broadcast(means.ledger, queued).state, moves(means.ledger)) == ("sending", ["sending"])
+    assert (broadcast(means.ledger, queued).state, moves(means.ledger)) == ("planned", ["sending", "planned"])
     assert posts(platform) == 0
 
 

@@ -86,3 +86,17 @@ def test_chatty_libraries_tell_errors_alone(library: str, tmp_path: Path) -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_lines_that_nobody_takes_stop_nothing(form: str, tmp_path: Path) -> None:
+    """A verdict that is being written down says so, again and again: a full disk must not end that."""
+    code = (
+        "import structlog, sys; from carillon import logs; logs.set_up(sys.argv[1]); "
+        "[structlog.get_logger().error('lost', n=n) for n in range(3)]; print('went on')"
+    )
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code, form]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, check=False, cwd=tmp_path)
+    assert done.stdout == "went on\n"

@@ -17,6 +17,7 @@ from carillon.ledger import decisions
 from carillon.ledger.beats import beat
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import beats, broadcasts, catalogues, creators, cursors, events, pauses
+from ledger_rows import add_broadcast
 from scheduler.missed import catch_up, gap
 from scheduler.plan import plan
 from scheduler.publish import NothingInForceError, Publisher
@@ -328,6 +329,22 @@ def test_what_was_missed_is_caught_up_by_its_rule(
     assert [row.state for row in rows(ledger) if row.due_at <= clock.now()] == states
     skipped = rows(ledger, state="skipped")
     assert all(row.reason.startswith("missed_window") for row in skipped)
+
+
+@pytest.mark.parametrize(("word", "state"), [("retry", "failed"), ("resolve", "held")])
+def test_what_a_person_has_planned_again_is_not_missed(ledger: Ledger, declare: Declare, word: str, state: str) -> None:
+    publisher = declare(HEAD + one("{at: '2030-01-01T12:00'}", catch_up="skip"))
+    assert publisher.catalogue is not None
+    mine, left = (add_broadcast(ledger, 1, name, state=state, catch_up="skip") for name in ("mine", "left"))
+    if word == "retry":
+        decisions.retry(ledger, mine, {}, "person:ada", None)
+    else:
+        decisions.resolve(ledger, mine, sent=False, message_id=None, who="person:ada", reason="I looked")
+    long_ago = {"due_at": clock.now() - timedelta(minutes=20)}
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="planned", waiting_for="time", **long_ago))
+    catch_up(ledger, publisher.catalogue, outage(ledger, clock.now() - timedelta(minutes=30)), "scheduler test")
+    assert {row.id: row.state for row in rows(ledger) if row.id in (mine, left)} == {mine: "planned", left: "skipped"}
 
 
 def test_an_outage_that_outlasts_the_plan_leaves_a_hundred_rows_and_a_count(ledger: Ledger, declare: Declare) -> None:

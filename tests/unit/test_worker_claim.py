@@ -15,7 +15,7 @@ from carillon.ledger.allowance import Wait
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from carillon.platforms.client import Client
-from ledger_rows import add_broadcast, add_creator, broadcast
+from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from worker.claim import Claim, Gone, claim
 from worker.means import Means
 
@@ -100,7 +100,6 @@ def test_a_second_claim_finds_nothing(ledger: Ledger, means: Means) -> None:
         {"version": 2},
         {"state": "planned", "waiting_for": "time"},
         {"state": "cancelled"},
-        {"due_at": LATER},
         {"expires_at": BEFORE},
     ],
     ids=lambda changes: next(iter(changes)) + str(changes.get("state", "")),
@@ -110,6 +109,17 @@ def test_what_changed_since_preflight_is_gone(ledger: Ledger, means: Means, chan
     with ledger.write() as connection:
         connection.execute(update(broadcasts).where(broadcasts.c.id == row.id).values(changes))
     assert isinstance(claim(means, row, "d"), Gone)
+    assert count(ledger, slots) == 0
+
+
+def test_what_is_not_due_any_more_by_a_clock_that_was_set_back_waits_for_its_time(ledger: Ledger, take: Take) -> None:
+    creator_id = add_creator(ledger, wake_at=None)
+    soon = clock.now() + timedelta(seconds=5)
+    id_ = add_broadcast(ledger, creator_id, due_at=soon, hand_offs=1, hand_off_at=soon + timedelta(seconds=30))
+    assert take(id_) == Wait("time", soon)
+    row = broadcast(ledger, id_)
+    assert (row.state, row.waiting_for, row.not_before, row.hand_offs) == ("planned", "time", None, 0)
+    assert creator(ledger, creator_id).wake_at is not None, "the scheduler looks at it, and not only the sweep"
     assert count(ledger, slots) == 0
 
 

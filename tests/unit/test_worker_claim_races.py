@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
 
 import servers
 from carillon.ledger import accounts, decisions
@@ -20,7 +19,7 @@ from carillon.ledger.tables import attempts, broadcasts, events, slots
 from carillon.platforms.client import Client
 from ledger_rows import add_broadcast, add_creator, broadcast
 from running import until
-from worker.claim import Claim, claim
+from worker.claim import Claim, UnheardError, claim
 from worker.means import Means
 
 LIMIT = 10
@@ -234,6 +233,6 @@ def test_a_lock_that_is_not_had_in_time_is_an_error_and_no_claim(at_scale: Ledge
     with processes(at_scale) as workers:
         with workers[0].ledger.straight.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")
-        with accounts.held(at_scale, [creator_id]), pytest.raises(OperationalError, match="lock timeout"):
+        with accounts.held(at_scale, [creator_id]), pytest.raises(UnheardError, match="lock timeout"):
             claim(workers[0], row, "d")
         assert isinstance(claim(workers[0], row, "d"), Claim), "on a connection of its own, once it is free"

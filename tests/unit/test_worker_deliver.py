@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 
 from carillon import clock
-from carillon.ledger import accounts, decisions
+from carillon.ledger import accounts, clear, decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import alarms, attempts, broadcasts, events, slots
 from carillon.platforms import errors
@@ -18,7 +19,7 @@ from carillon.platforms.client import Client
 from carillon.platforms.contract import Receipt
 from ledger_rows import add_broadcast, add_creator, broadcast, creator
 from standins import Reply, Seen, StandIn, accepting
-from worker.claim import Claim, claim
+from worker.claim import Claim, UnheardError, claim
 from worker.deliver import deliver, prepare
 from worker.means import Means
 from worker.recheck import recheck
@@ -430,6 +431,50 @@ def hand_back(ledger: Ledger, broadcast_id: int, state: str) -> None:
         waiting_for = "time" if state == "planned" else None
         this_one = update(broadcasts).where(broadcasts.c.id == broadcast_id)
         connection.execute(this_one.values(state=state, waiting_for=waiting_for, version=broadcasts.c.version + 2))
+
+
+@pytest.mark.parametrize("moved_on", [None, "unknown", "held"])
+def test_a_claim_that_stands_unconfirmed_is_taken_back(
+    ledger: Ledger, means: Means, luna: int, platform: StandIn, monkeypatch: pytest.MonkeyPatch, moved_on: str | None
+) -> None:
+    """Its owner alone knows that nothing was sent: it goes again, also if others gave it up meanwhile."""
+    claim_it = clear.claim
+
+    def unheard(*about: Any) -> None:
+        claim_it(*about)
+        if moved_on:
+            with ledger.write() as connection:
+                connection.execute(update(broadcasts).values(state=moved_on, reason="unknown_outcome: its lease"))
+        monkeypatch.undo()
+        monkeypatch.setenv("LUNA_KEY", "secret-of-luna")
+        raise OperationalError("", {}, Exception("cut"))
+
+    monkeypatch.setattr(clear, "claim", unheard)
+    id_ = add_broadcast(ledger, luna)
+    with pytest.raises(UnheardError):
+        deliver(means, id_)
+    row = broadcast(ledger, id_)
+    assert (row.state, row.waiting_for, row.attempts, row.reason) == ("planned", "retry", 1, None)
+    assert (posts(platform), live_slots(ledger)) == (0, 0)
+    hand_back(ledger, id_, "queued")
+    deliver(means, id_)
+    assert broadcast(ledger, id_).state == "sent"
+
+
+def test_a_claim_that_does_not_stand_leaves_nothing_to_take_back(
+    ledger: Ledger, means: Means, luna: int, platform: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("", {}, Exception("away"))
+
+    id_ = add_broadcast(ledger, luna)
+    with monkeypatch.context() as patched:
+        patched.setattr(clear, "claim", away)
+        with pytest.raises(UnheardError, match="away"):
+            deliver(means, id_)
+    assert (broadcast(ledger, id_).state, broadcast(ledger, id_).attempts) == ("queued", 0)
+    deliver(means, id_)
+    assert broadcast(ledger, id_).state == "sent"
 
 
 def test_nothing_is_claimed_once_stopping(ledger: Ledger, means: Means, luna: int, platform: StandIn) -> None:

@@ -13,15 +13,19 @@ from carillon.handoff import broker as brokers
 from carillon.ledger import histories
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import alarms, attempts, broadcasts, lookups, slots
+from carillon.platforms import errors
 from carillon.platforms.client import Client
-from carillon.platforms.contract import Content, ListRef
-from forgetful import TEXT, Fanvue, count_of, let_pass, posts, standing, unknown
+from carillon.platforms.contract import Content, ListRef, Receipt
+from forgetful import CONTENT, TEXT, Fanvue, count_of, let_pass, posts, standing, unknown
 from ledger_rows import add_broadcast, add_creator, broadcast
 from scheduler.rescue import Reminders, rescue
 from standins import Reply, Seen, StandIn
+from worker.claim import Claim, claim
 from worker.deliver import deliver
 from worker.means import Means
 from worker.reconcile import reconcile
+from worker.record import record
+from worker.verdict import accepted, turned_away
 
 ANOTHER = Content(include=(ListRef(kind="smart", value="all_fans"),), text="Another one").frozen()
 
@@ -241,6 +245,59 @@ def test_resend_sends_once_more_and_no_more(
     assert posts(platform) == 2
 
 
+def resent(ledger: Ledger, means: Means, creator_id: int, platform: str) -> tuple[int, Claim]:
+    """A broadcast that goes once more, since a worker on another host let its attempt's lease run out."""
+    id_ = add_broadcast(ledger, creator_id, platform=platform, on_unknown="resend", content=CONTENT)
+    first = claim(means, broadcast(ledger, id_), "digest")
+    assert isinstance(first, Claim)
+    died(ledger, id_, host="elsewhere")
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="unknown"))
+    for seconds in (91, 31):
+        let_pass(ledger, seconds)
+        reconcile(means, id_)
+    assert broadcast(ledger, id_).state == "planned"
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(state="queued", waiting_for=None, not_before=None))
+    return id_, first
+
+
+def test_an_answer_that_comes_late_earns_no_other_resend(
+    ledger: Ledger, means: Means, platform: StandIn, fanvue: Fanvue
+) -> None:
+    mia = add_creator(ledger, "mia", wake_at=None, credentials="env:LUNA_KEY")
+    id_, first = resent(ledger, means, mia, "frontrow")
+    fanvue.takes = False
+    record(means, broadcast(ledger, id_), first, turned_away(errors.GivenUp("no answer"), 0, 0), 0, "")
+    deliver(means, id_)
+    let_pass(ledger, 61)
+    reconcile(means, id_)
+    assert standing(ledger, id_) == ("held", "unknown_outcome")
+    assert posts(platform) == 1
+
+
+@pytest.mark.parametrize("second", ["turned away", "absent"])
+def test_what_turns_out_to_be_accepted_as_it_goes_once_more_does_not_go_again(
+    ledger: Ledger, means: Means, luna: int, fanvue: Fanvue, second: str
+) -> None:
+    fanvue.shows = lambda: Reply(404, {"message": "not here"})
+    id_, first = resent(ledger, means, luna, "fanvue")
+    row = broadcast(ledger, id_)
+    late = accepted(Receipt("m7", 3))
+    fanvue.takes, fanvue.shows = False, None
+    if second == "absent":
+        deliver(means, id_)
+        record(means, row, first, late, 0, "")
+        look_often(ledger, means, fanvue, id_)
+    else:
+        again = claim(means, row, "digest")
+        assert isinstance(again, Claim)
+        record(means, row, first, late, 0, "")
+        record(means, row, again, turned_away(errors.Throttled("slow", 1.0), 0, 0), 0, "")
+    assert standing(ledger, id_) == ("held", "unknown_outcome")
+    assert broadcast(ledger, id_).reason == "unknown_outcome: attempt 1 was accepted, late"
+
+
 def test_frontrow_cannot_be_asked(ledger: Ledger, means: Means, platform: StandIn, fanvue: Fanvue) -> None:
     fanvue.takes = False
     mia = add_creator(ledger, "mia", wake_at=None, credentials="env:LUNA_KEY")
@@ -326,16 +383,47 @@ def test_a_twin_that_is_under_way_is_waited_for(
     assert [[one["agrees"] for one in seen] for seen in awaited].count(["awaited"]) == 1
 
 
+def ordered(ledger: Ledger, reminders: Reminders | None = None) -> int:
+    """How many looks the scheduler orders now."""
+    broker = brokers.make(None, "test")
+    rescue(ledger, broker, reminders or Reminders(), "scheduler test")
+    return sum(queue.qsize() for queue in broker.queues.values())
+
+
 def test_the_rescue_looks_again_when_it_is_time(ledger: Ledger, means: Means, luna: int, fanvue: Fanvue) -> None:
     fanvue.takes = False
     id_ = unknown(ledger, means, luna)
-    broker = brokers.make(None, "test")
-    rescue(ledger, broker, Reminders(), "scheduler test")
-    assert sum(queue.qsize() for queue in broker.queues.values()) == 0
+    assert ordered(ledger) == 0
     let_pass(ledger, 3)
-    rescue(ledger, broker, Reminders(), "scheduler test")
-    assert broker.queues["fanvue"].qsize() == 1
+    assert ordered(ledger) == 1
     assert broadcast(ledger, id_).state == "unknown"
+
+
+def test_one_look_is_ordered_for_all_that_is_unknown_of_an_account(
+    ledger: Ledger, means: Means, luna: int, fanvue: Fanvue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIA_KEY", "secret-of-mia")
+    mia = add_creator(ledger, "mia", wake_at=None, platform="fanvue")
+    fanvue.takes = False
+    for account, campaign in ((luna, "one"), (luna, "two"), (mia, "one")):
+        unknown(ledger, means, account, campaign)
+    let_pass(ledger, 3)
+    assert ordered(ledger) == 2
+
+
+def test_a_clock_that_is_set_back_puts_off_no_look(ledger: Ledger, means: Means, luna: int, fanvue: Fanvue) -> None:
+    fanvue.takes = False
+    id_, reminders = unknown(ledger, means, luna), Reminders()
+    two_hours = 7_200
+    let_pass(ledger, 3)
+    assert ordered(ledger, reminders) == 1
+    reminders.due("reconcile", [(id_, "fanvue")], clock.now() + timedelta(seconds=two_hours), timedelta(seconds=5))
+    let_pass(ledger, -two_hours)
+    assert ordered(ledger, reminders) == 1
+    for seconds in (0, *[31] * 9):
+        let_pass(ledger, seconds, fanvue)
+        reconcile(means, id_)
+    assert standing(ledger, id_) == ("held", "unknown_outcome")
 
 
 def test_what_no_worker_looks_up_in_time_is_held_by_the_scheduler(
@@ -368,3 +456,6 @@ def test_a_process_that_is_to_stop_leaves_it_to_the_next_one(
     id_ = unknown(ledger, means, luna)
     assert broadcast(ledger, id_).state == "unknown"
     assert count_of(ledger, lookups) == 0
+    assert ordered(ledger) == 0, "its own look would come first"
+    let_pass(ledger, 3)
+    assert ordered(ledger) == 1

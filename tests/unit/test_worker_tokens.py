@@ -351,6 +351,60 @@ def test_what_a_refresh_came_to_is_written_though_the_ledger_was_away(
     assert (broadcast(house.ledger, id_).state, row.owner, row.lost) == (state, None, None)
 
 
+def test_a_refresh_that_was_claimed_and_not_confirmed_is_anybodys_again(
+    house: House, luna: int, chain: Chain, fanvue: Fanvue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.log_in(luna, chain, timedelta(0))
+    claim, fails = rows.claim, [OperationalError("", {}, Exception("cut"))]
+
+    def unheard_at_first(*about: Any, **more: Any) -> Any:
+        claimed = claim(*about, **more)
+        if fails:
+            raise fails.pop()
+        return claimed
+
+    monkeypatch.setattr(rows, "claim", unheard_at_first)
+    [id_] = queue(house.ledger, luna, 1)
+    with pytest.raises(OperationalError):
+        deliver(house.worker(), id_)
+    assert house.row(luna).owner is None
+    deliver(house.worker(), id_)
+    assert broadcast(house.ledger, id_).state == "sent"
+    assert chain.spent == ["refresh-token-1"]
+
+
+def test_a_401_is_recorded_though_the_ledger_is_away_as_its_token_is_to_be_renewed(
+    house: House, luna: int, chain: Chain, platform: StandIn, fanvue: Fanvue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.log_in(luna, chain)
+    read, away = rows.kept, threading.Event()
+
+    def away_for_once(*about: Any) -> Any:
+        if away.is_set():
+            away.clear()
+            raise OperationalError("", {}, Exception("away"))
+        return read(*about)
+
+    def ended(seen: Seen) -> Reply:
+        if seen.method == "POST" and not chain.revoked:
+            chain.revoked.add(chain.access)
+            away.set()
+        return fanvue(seen)
+
+    platform.answer = ended
+    monkeypatch.setattr(rows, "kept", away_for_once)
+    means = house.worker()
+    [id_] = queue(house.ledger, luna, 1)
+    deliver(means, id_)
+    row = broadcast(house.ledger, id_)
+    assert (row.state, row.waiting_for) == ("planned", "retry")
+    for _ in range(2):
+        for again in queue_again(house.ledger):
+            deliver(means, again)
+    assert broadcast(house.ledger, id_).state == "sent"
+    assert creator(house.ledger, luna).stopped_at is None
+
+
 def test_a_server_that_is_away_harms_nobody_while_the_token_lasts(
     house: House, luna: int, chain: Chain, fanvue: Fanvue
 ) -> None:
