@@ -20,6 +20,7 @@ from carillon.ledger.states import State
 from carillon.ledger.tables import broadcasts, creators
 from carillon.platforms.store import Store
 from carillon.settings import Settings
+from console import doorbell
 from console.failures import CommandError
 from console.in_force import catalogue, require_known
 from console.opening import ledger_to_read, ledger_to_write, person
@@ -52,7 +53,9 @@ def cancel(settings: Settings, chosen: Chosen, reason: str | None) -> int:
             _withdraw(settings, ledger, number_of(word))
         line(f"broadcast {word} is cancelled")
 
-    return _each(chosen_ids(ledger, chosen, decisions.CANCELLED, "cancelled"), one)
+    code = _each(chosen_ids(ledger, chosen, decisions.CANCELLED, "cancelled"), one)
+    doorbell.ring(settings, ledger)  # who waited for it goes
+    return code
 
 
 def _withdraw(settings: Settings, ledger: Ledger, broadcast_id: int) -> None:
@@ -78,12 +81,15 @@ def retry(settings: Settings, chosen: Chosen, reason: str | None, *, same: bool)
         decisions.retry(ledger, number_of(word), again, person(), reason)
         line(f"broadcast {word} is planned again, due {_due(ledger, number_of(word))}")
 
-    return _each(chosen_ids(ledger, chosen, decisions.RETRIED, "retried"), one)
+    code = _each(chosen_ids(ledger, chosen, decisions.RETRIED, "retried"), one)
+    doorbell.ring(settings, ledger)
+    return code
 
 
 def resolve(settings: Settings, word: str, *, sent: bool, message_id: str | None, reason: str) -> int:
     ledger = require_ledger(settings)
     decisions.resolve(ledger, number_of(word), sent=sent, message_id=message_id, who=person(), reason=reason)
+    doorbell.ring(settings, ledger)
     due = _due(ledger, number_of(word))
     line(f"broadcast {word} is {_taken(due, message_id) if sent else f'planned again, due {due}'}")
     return 0
@@ -111,6 +117,7 @@ def pause(settings: Settings, level: str, target: str, reason: str | None) -> in
 def resume(settings: Settings, level: str, target: str) -> int:
     ledger = ledger_to_read(settings)
     if ledger and decisions.resume(ledger, level, target, person()):
+        doorbell.ring(settings, ledger)
         line(f"{_about(level, target)} resumed")
         return 0
     _require_known(settings, level, target)

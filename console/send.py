@@ -17,7 +17,7 @@ from carillon.ledger.states import State
 from carillon.platforms.contract import Content, ListRef
 from carillon.platforms.store import Store
 from carillon.settings import Settings
-from console import wording
+from console import doorbell, wording
 from console.failures import CommandError
 from console.in_force import files, require_known
 from console.opening import ledger_to_write, person
@@ -117,6 +117,7 @@ def _send(settings: Settings, chosen: Sequence[Once]) -> int:
     ledger = ledger_to_write(settings)
     _put_in_force(settings, ledger, chosen, who)
     ids = insert_once(ledger, chosen, who)
+    doorbell.ring(settings, ledger)
     try:
         ended = carry_out(settings, ledger, ids, who)
     except KeyboardInterrupt:

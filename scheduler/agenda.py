@@ -16,9 +16,9 @@ _PACE = {
     "follow": 1.0,
     "collect": 1.0,
     "uploads": 1.0,
+    "sweep": 1.0,
     "watch": 2.0,
     "tell": 2.0,
-    "sweep": 5.0,
 }
 """Seconds from one run of a beat to the next while it has something to do; those not named here go at each look."""
 

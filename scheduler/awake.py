@@ -7,11 +7,10 @@ slots, in the limit's order, along an index that holds no others.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Row,
     bindparam,
     func,
     literal,
@@ -23,10 +22,11 @@ from sqlalchemy import (
 from carillon.ledger import allowance
 from carillon.ledger.allowance import PLANNED, Standing
 from carillon.ledger.connect import Ledger
+from carillon.ledger.doubts import perhaps_taken
 from carillon.ledger.inserts import among, earliest
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import broadcasts, creators
-from scheduler.choice import choose
+from scheduler.choice import Ready, choose
 from scheduler.resent import hold_resent
 
 SWEEP_AFTER = timedelta(seconds=30)
@@ -38,6 +38,15 @@ class Awake:
 
     accounts: int
     queued: list[tuple[int, str]] = field(default_factory=list)
+
+
+class Account(NamedTuple):
+    """One that is awake; `held` if it is perhaps stopped, cooling down or in its quiet hours."""
+
+    id: int
+    limit_count: int
+    limit_seconds: int
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def move_on(ledger: Ledger, names: Collection[str], who: str, most: int) -> Awak
         return Awake(len(ids), [(id_, going[id_]) for id_ in going if id_ in moved])
 
 
-def _lock_awake(connection: Connection, now: datetime, most: int) -> Sequence[Row[Any]]:
+def _lock_awake(connection: Connection, now: datetime, most: int) -> Sequence[Account]:
     """A statement of its own: what others wrote before it is seen by those after it. It waits for nobody."""
     stopped, quiet = creators.c.stopped_at.is_not(None), creators.c.quiet_hours.is_not(None)
     held = or_(stopped, quiet, creators.c.cool_down_until > now)
@@ -81,7 +90,8 @@ def _lock_awake(connection: Connection, now: datetime, most: int) -> Sequence[Ro
         func.coalesce(held, False).label("held"),
     )
     awake = select(*columns).where(creators.c.wake_at <= now).order_by(creators.c.wake_at, creators.c.id).limit(most)
-    return connection.execute(awake.with_for_update(key_share=True, skip_locked=True)).all()
+    locked = connection.execute(awake.with_for_update(key_share=True, skip_locked=True)).all()
+    return list(map(Account._make, locked))
 
 
 def _skip_overlapping(connection: Connection, ids: Collection[int], now: datetime, who: str) -> None:
@@ -91,12 +101,13 @@ def _skip_overlapping(connection: Connection, ids: Collection[int], now: datetim
         & among(connection, broadcasts.c.creator_id, ids)
         & (broadcasts.c.overlap == literal("skip", literal_execute=True))
         & allowance.overlapped()
+        & ~perhaps_taken()
     )
     move(connection, which, State.PLANNED, State.SKIPPED, Note(now, who, reason), reason=reason)
 
 
-def _room(connection: Connection, accounts: Sequence[Row[Any]], now: datetime) -> Room:
-    used = allowance.slot_ends(connection, accounts, now)
+def _room(connection: Connection, accounts: Sequence[Account], now: datetime) -> Room:
+    used = allowance.slot_ends(connection, {account.id: account.limit_seconds for account in accounts}, now)
     paused = allowance.paused(connection)
     careful = {account.id for account in accounts if account.held or paused.accounts or account.id in used}
     rows = allowance.accounts(connection, among(connection, creators.c.id, careful)) if careful else []
@@ -150,7 +161,7 @@ def _sleep(connection: Connection, ids: Collection[int], now: datetime) -> None:
     connection.execute(asleep.values(wake_at=earliest(connection, due, again)))
 
 
-def _wake_when_it_ends(connection: Connection, room: Room, chosen: Sequence[Row[Any]], now: datetime) -> None:
+def _wake_when_it_ends(connection: Connection, room: Room, chosen: Sequence[Ready], now: datetime) -> None:
     """Accounts with more to send, when what holds them ends or a slot frees."""
     left = dict(room.places)
     for row in chosen:

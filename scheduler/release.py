@@ -35,10 +35,10 @@ _TOLD_AT_ONCE = 1000
 
 def release(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who: str) -> int:
     """Hand off everything that may go now; `names` are the campaigns in force. Returns how many the queue took."""
-    wait = next_wake(ledger)
-    if wait is None or wait > timedelta(0):
+    awake = _awake(ledger)
+    if not awake:
         return 0
-    if ledger.embedded or not _crowded(ledger):
+    if ledger.embedded or awake <= _ACCOUNTS_AT_ONCE:
         return _rounds(ledger, broker, names, who)
     with uncollected(), ThreadPoolExecutor(_HANDS, "release") as pool:
         hands = [pool.submit(_rounds, ledger, broker, names, who) for _ in range(_HANDS)]
@@ -50,7 +50,7 @@ def _rounds(ledger: Ledger, broker: dramatiq.Broker, names: Collection[str], who
     for _ in range(_MOST_ROUNDS):
         awake = move_on(ledger, names, who, _ACCOUNTS_AT_ONCE)
         count += len(put_on_queue(ledger, broker, awake.queued))
-        if not awake.accounts:
+        if awake.accounts < _ACCOUNTS_AT_ONCE:
             break
     return count
 
@@ -62,11 +62,12 @@ def next_wake(ledger: Ledger) -> timedelta | None:
         return at - ledger.now(session.connection()) if at is not None else None
 
 
-def _crowded(ledger: Ledger) -> bool:
-    """Whether more accounts are awake than one transaction takes."""
+def _awake(ledger: Ledger) -> int:
+    """How many accounts are awake; those beyond what one transaction takes count as one."""
     with ledger.read() as session:
         awake = select(creators.c.id).where(creators.c.wake_at <= ledger.now(session.connection()))
-        return len(session.execute(awake.limit(_ACCOUNTS_AT_ONCE + 1)).all()) > _ACCOUNTS_AT_ONCE
+        counted = select(func.count()).select_from(awake.limit(_ACCOUNTS_AT_ONCE + 1).subquery())
+        return session.scalar(counted) or 0
 
 
 def put_on_queue(ledger: Ledger, broker: dramatiq.Broker, queued: list[tuple[int, str]]) -> list[int]:

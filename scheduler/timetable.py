@@ -18,6 +18,7 @@ from apscheduler.triggers.date import DateTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
+from carillon.handoff.broker import QueueOnRedis
 from carillon.handoff.doorbell import RELEASE, Listener
 from carillon.ledger import beats
 from carillon.ledger.connect import Ledger
@@ -29,6 +30,7 @@ from scheduler.collect import collect
 from scheduler.files import forget_gone
 from scheduler.missed import GRACE, catch_up, gap
 from scheduler.neighbours import look_for_neighbours
+from scheduler.orphans import Orphans
 from scheduler.placed import follow_placed
 from scheduler.plan import plan
 from scheduler.prepare import Preparations
@@ -71,7 +73,7 @@ class Timetable:
     ) -> None:
         self._ledger, self._broker, self._publisher, self._who = ledger, broker, publisher, who
         self._agenda, self._tell, self._ping = agenda, tell, ping
-        self._preparations, self._reminders = Preparations(), Reminders()
+        self._preparations, self._reminders, self._orphans = Preparations(), Reminders(), Orphans()
         self._lookout = Lookout(ledger, "scheduler")
         self._turns = Turns()
         self._guard, self._steps = ClockGuard(self._wind_up), ClockSteps(ledger)
@@ -145,7 +147,8 @@ class Timetable:
             self._arm("nudge", timedelta(seconds=max(0.0, self._released + _PAUSE - clock.ticks())))
 
     def _hear(self, hears: bool) -> None:
-        self._pulse.hear(hears)
+        self._pulse.hear(hears and isinstance(self._broker, QueueOnRedis))  # elsewhere no command can ring
+        self._orphans.doubt()
         self.nudge()
 
     def _glance(self) -> None:
@@ -180,7 +183,11 @@ class Timetable:
                 self._beat()  # the machine slept: what was missed comes before what is due
             catalogue = self._publisher.catalogue
             release(self._ledger, self._broker, catalogue.campaigns.keys() if catalogue else (), self._who)
-            self._arm_for(next_wake(self._ledger), "due")
+            wait = next_wake(self._ledger)
+            if wait is not None and wait <= timedelta(0):
+                self.nudge()  # woken meanwhile, as by each send that ends
+            else:
+                self._arm_for(wait, "due")
 
     def _look(self) -> None:
         changed = self._publisher.look()
@@ -240,6 +247,7 @@ class Timetable:
         watch(self._ledger)
 
     def _sweep(self) -> None:
+        self._orphans.look(self._ledger)
         sweep(self._ledger, self._broker, self._who)
 
     def _neighbours(self) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true, 
 
 from carillon.ledger import alarms, allowance, placing
 from carillon.ledger.connect import Ledger
+from carillon.ledger.inserts import among
 from carillon.ledger.states import State
 from carillon.ledger.tables import alarms as alarm_rows
 from carillon.ledger.tables import broadcasts, creators
@@ -44,7 +45,7 @@ def watch(ledger: Ledger) -> None:
             alarms.sound(connection, cause, _words(row), now, broadcast_id=row.id, creator_id=row.creator_id)
         alarms.clear_all(connection, still_open - stuck.keys(), now)
         fresh = connection.execute(_untold(now).with_for_update(skip_locked=True)).all()
-        told = update(alarm_rows).where(alarm_rows.c.id.in_([row.id for row in fresh]))
+        told = update(alarm_rows).where(among(connection, alarm_rows.c.id, [row.id for row in fresh]))
         connection.execute(told.values(told_at=now))
     for row in fresh:
         log.error(row.message, alarm=row.id, **({"broadcast": row.broadcast_id} if row.broadcast_id else {}))

@@ -5,6 +5,7 @@ notes. So nothing here knows how Dramatiq lays out its queues.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,19 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import DramatiqError
 
 _QUEUE, _ID, _SUBJECT = "carillon-any-queue", "carillon-any-message", 7_001_002_003_004_005
+_GAPS = {_QUEUE: "queue", _ID: "id", str(_SUBJECT): "subject"}
+_MADE_UP = re.compile(rf"""(?<=["\[])({"|".join(_GAPS)})(?=["\]])""")
 
 _LOOP = b"""
-local at_queue, at_id, at_data, orders = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), cjson.decode(ARGV[4])
-local given = {}
-for n = 5, #ARGV do given[n - 4] = ARGV[n] end
-for _, order in ipairs(orders) do
-    given[at_queue], given[at_id], given[at_data] = order[1], order[2], order[3]
+local at_queue, at_id, at_data = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local batch, parts, orders = ARGV[4], cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local given, gaps = {}, {}
+for n = 7, #ARGV do given[n - 6] = ARGV[n] end
+for place = 2, #parts, 2 do gaps[place] = parts[place] end
+for number, order in ipairs(orders) do
+    local said = {subject = string.format("%.0f", order[1]), queue = order[2], id = batch .. "-" .. number}
+    for place, gap in pairs(gaps) do parts[place] = said[gap] end
+    given[at_queue], given[at_id], given[at_data] = said.queue, said.id, table.concat(parts)
     dispatch(KEYS, given)
 end
 return #orders
@@ -45,15 +52,13 @@ class _Noted:
         queue, id_, data = (list(self.args).index(value) + 1 for value in wanted)
         return queue, id_, data
 
-    def data(self) -> Callable[[str, str, int], str]:
-        """The encoded message for a queue, an id and a subject."""
-        said = self.message.encode().decode()
-        queue, redis_id, id_, subject = (f'"{_QUEUE}"', f'"{self._redis_id}"', f'"{_ID}"', f"[{_SUBJECT}]")
-        if any(said.count(word) != 1 for word in (queue, redis_id, id_, subject)):
+    def parts(self) -> list[str]:
+        """The encoded message, cut where a queue, an id and a subject are to stand: each second part is their name."""
+        said = self.message.encode().decode().replace(self._redis_id, _ID)
+        parts = _MADE_UP.split(said)
+        if sorted(parts[1::2]) != sorted([*_GAPS, _ID]):
             raise DramatiqError("Dramatiq's messages have other fields than before")  # type: ignore[no-untyped-call]
-        form = said.replace("%", "%%").replace(queue, '"%(queue)s"').replace(subject, "[%(subject)d]")
-        form = form.replace(redis_id, '"%(id)s"').replace(id_, '"%(id)s"')
-        return lambda queue, id_, subject: form % {"queue": queue, "id": id_, "subject": subject}
+        return [_GAPS.get(part, part) for part in parts]
 
     @property
     def _redis_id(self) -> str:
@@ -64,11 +69,9 @@ class _Noted:
 def enqueue_all(broker: RedisBroker, order: str, subjects: Sequence[tuple[int, str]]) -> None:
     """Put an order for each (id, queue) on its queue. Raises RedisError or DramatiqError; some may be there then."""
     noted = _note(broker, order)
-    data, batch = noted.data(), uuid.uuid4().hex
-    ids = [f"{batch}-{number}" for number in range(len(subjects))]
-    orders = [(queue, id_, data(queue, id_, subject)) for id_, (subject, queue) in zip(ids, subjects, strict=True)]
     script = broker.client.register_script(b"local function dispatch(KEYS, ARGV)\n" + noted.script + b"\nend\n" + _LOOP)
-    done = script(keys=noted.keys, args=[*noted.places(), json.dumps(orders), *noted.args])
+    given: list[int | str] = [*noted.places(), uuid.uuid4().hex, json.dumps(noted.parts()), json.dumps(subjects)]
+    done = script(keys=noted.keys, args=[*given, *noted.args])
     if done != len(subjects):
         raise DramatiqError("the queue did not take every order")  # type: ignore[no-untyped-call]
 

@@ -6,7 +6,7 @@ The scheduler asks before it releases, the worker asks again under the account's
 
 import operator
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ def quiet_until(creator: Row[Any], instant: datetime) -> datetime | None:
 def standings(connection: Connection, accounts: Collection[Row[Any]], now: datetime) -> dict[int, Standing]:
     """The standing of each of these `creator` rows."""
     held = paused(connection)
-    ends = slot_ends(connection, accounts, now)
+    ends = slot_ends(connection, {account.id: account.limit_seconds for account in accounts}, now)
     found = {}
     for account in accounts:
         window = timedelta(seconds=account.limit_seconds)
@@ -117,16 +117,18 @@ def slot_clock(connection: Connection, creator_id: int, now: datetime) -> dateti
     return max(now, latest) if latest else now
 
 
-def slot_ends(connection: Connection, accounts: Collection[Row[Any]], now: datetime) -> dict[int, list[datetime]]:
-    """By account, the ends of the requests that may still count; nothing of those that have none."""
-    windows = {account.id: timedelta(seconds=account.limit_seconds) for account in accounts}
+def slot_ends(connection: Connection, windows: Mapping[int, int], now: datetime) -> dict[int, list[datetime]]:
+    """By account, the ends of the requests that may still count; nothing of those that have none.
+
+    `windows` are the accounts' in seconds.
+    """
     recent = select(slots.c.creator_id, slots.c.ended_at, slots.c.counts_from).where(
         among(connection, slots.c.creator_id, windows),
-        slots.c.ended_at > now - max(windows.values(), default=timedelta()),
+        slots.c.ended_at > now - timedelta(seconds=max(windows.values(), default=0)),
     )
     ends: dict[int, list[datetime]] = defaultdict(list)
     for row in connection.execute(recent).all():
-        if placing.counts(row, windows[row.creator_id], now):
+        if placing.counts(row, timedelta(seconds=windows[row.creator_id]), now):
             ends[row.creator_id].append(row.ended_at)
     return ends
 

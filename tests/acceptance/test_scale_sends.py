@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from daemons import Daemon, Fleet, own_postgresql, own_valkey
@@ -125,6 +126,28 @@ def test_flushed_queues_and_killed_daemons(
     assert_kept(rows, judge)
     assert sum(row["state"] == "sent" for row in rows) >= 60
     assert "Traceback" not in fleet.logs
+
+
+@pytest.mark.chaos
+def test_what_a_killed_worker_had_fetched_goes_at_once(tmp_path: Path, postgresql_url: str, redis_url: str) -> None:
+    """Its four threads are in the middle of requests, and what it holds beside them nobody else can see."""
+    judge, count = Judge(1.0), 40
+    with (
+        StandIn(judge) as platform,
+        Fleet(tmp_path, {"fanvue": platform.url}, postgresql_url, redis_url, **keys(count)) as fleet,
+    ):
+        due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
+        fleet.declare(declared(count, 1, due, 0, on=("fanvue",)))
+        fleet.run("migrate")
+        fleet.start("scheduler")
+        killed, _ = (fleet.start("worker", "--processes", "1", "--threads", "4") for _ in range(2))
+        until(lambda: len(judge.taken) == 8, 30)
+        assert killed.process is not None
+        (process,) = psutil.Process(killed.process.pid).children()
+        process.kill()
+        until(lambda: len(judge.taken) == count, 60)
+        assert datetime.now(UTC) - due < timedelta(seconds=12), "the sweep would need half a minute"
+    assert judge.doubles == {}
 
 
 @pytest.mark.chaos

@@ -12,7 +12,7 @@ import redis
 
 from carillon.handoff import broker as brokers
 from carillon.handoff import doorbell
-from carillon.handoff.doorbell import ORDERS, RELEASE, Listener, Ringer, ring
+from carillon.handoff.doorbell import ORDERS, RELEASE, Listener, Ringer, ring, ring_once
 from running import until
 
 
@@ -52,6 +52,17 @@ def test_it_is_heard_at_its_door_alone_by_everybody_of_the_installation(redis_ur
         until(lambda: stranger.rings)
     assert first.rings == second.rings == ["fanvue frontrow"]
     assert stranger.rings == ["ofauth"]
+
+
+def test_who_ends_then_rings_once_and_waits_for_no_redis_that_is_away(redis_url: str) -> None:
+    broker = brokers.make(redis_url, "test")
+    with listening(broker, RELEASE) as ear:
+        until(lambda: ear.hearing == [True])
+        ring_once(brokers.make(redis_url, "test"), RELEASE)
+        until(lambda: ear.rings == [""])
+    begun = time.monotonic()
+    ring_once(brokers.make("redis://127.0.0.1:1", "test"), RELEASE)
+    assert time.monotonic() - begun < 0.5
 
 
 def test_a_line_that_breaks_is_told_and_made_anew(redis_url: str) -> None:

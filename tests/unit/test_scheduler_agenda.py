@@ -80,7 +80,7 @@ def looks(file: Path) -> Looks:
         ({"collect_at": NOW}, {"collect": 10}),
         ({"untracked_since": NOW + timedelta(seconds=175)}, {}),
         ({"untracked_since": NOW}, {"collect": 10}),
-        ({"queued": True}, {"sweep": 2, "watch": 1}),
+        ({"queued": True}, {"sweep": 10, "watch": 1}),
         ({"newest_event": 8}, {"watch": 3}),
         ({"newest_alarm": 3}, {"watch": 3, "tell": 5}),
         ({"generation": 4}, {"look": 20}),

@@ -11,13 +11,13 @@ from sqlalchemy import Select, event, literal, select, text, update
 
 from carillon import clock
 from carillon.handoff import broker as brokers
-from carillon.ledger import allowance, decisions
+from carillon.ledger import accounts, allowance, decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.tables import broadcasts, creators, events
 from ledger_rows import add_broadcast, add_creator, broadcast
 from scheduler import choice
 from scheduler.release import release
-from scheduler.sweep import sweep
+from scheduler.sweep import expire, sweep
 
 MANY = 23
 
@@ -34,7 +34,8 @@ def orders(broker: dramatiq.Broker) -> Counter[int]:
 @pytest.fixture
 def crowd(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Due broadcasts of many accounts, of which one transaction takes five."""
-    monkeypatch.setattr("scheduler.release._ACCOUNTS_AT_ONCE", 5)
+    for module in ("release", "sweep"):
+        monkeypatch.setattr(f"scheduler.{module}._ACCOUNTS_AT_ONCE", 5)
     ids = [add_creator(ledger, f"c{n}") for n in range(MANY)]
     return [add_broadcast(ledger, id_, "drop", state="planned") for id_ in ids]
 
@@ -63,6 +64,16 @@ def test_what_is_refused_of_a_crowd_goes_with_the_next_sweep_and_does_not_count(
     assert {(broadcast(ledger, id_).state, broadcast(ledger, id_).hand_offs) for id_ in crowd} == {("queued", 0)}
     assert Counter(sweep(ledger, broker, "scheduler test")) == orders(broker) == Counter(crowd)
     assert {broadcast(ledger, id_).hand_offs for id_ in crowd} == {1}
+
+
+def test_more_accounts_than_a_statement_takes_values_are_locked_and_woken(ledger: Ledger, crowd: list[int]) -> None:
+    """As by `carillon pause --all`; and what expired in an outage is ended some accounts at a time."""
+    with ledger.write() as connection:
+        accounts.lock(connection, range(70_000))
+        accounts.wake(connection, range(70_000), clock.now() - timedelta(days=1))
+    with ledger.write() as connection:
+        connection.execute(update(broadcasts).values(expires_at=clock.now() - timedelta(seconds=1)))
+    assert Counter(expire(ledger, "scheduler test")) == Counter(crowd)
 
 
 def test_an_account_that_is_held_by_another_transaction_is_passed_by(ledger: Ledger, crowd: list[int]) -> None:
@@ -122,13 +133,17 @@ def test_what_cannot_go_hides_nothing_behind_it(ledger: Ledger, why: str, waitin
     late = {"state": "planned", "due_at": now - timedelta(seconds=1), "expires_at": now + timedelta(hours=9)}
     others = [add_broadcast(ledger, creator_id, f"other-{n}", **late) for n in range(3)]
     own = add_broadcast(ledger, creator_id, "by-hand", kind="send", **late | {"priority": -1, "occurrence": "own"})
+    placed = {**late, "priority": -2, "goes_at": now + timedelta(hours=5)}
+    again = {"not_before": now + timedelta(hours=1), "waiting_for": "retry", "due_at": now - timedelta(seconds=2)}
+    add_broadcast(ledger, creator_id, "placed", **placed | again)
+    to_be_placed = add_broadcast(ledger, creator_id, "placed", **placed)
     broker = brokers.make(None, "test")
     release(ledger, broker, (), "scheduler test")
     assert list(orders(broker)) == others, "the limit has no room for the last"
     with ledger.write() as connection:
-        connection.execute(update(creators).values(wake_at=now, limit_count=4))
+        connection.execute(update(creators).values(wake_at=now, limit_count=5))
     release(ledger, broker, (), "scheduler test")
-    assert list(orders(broker)) == [own]
+    assert list(orders(broker)) == [own, to_be_placed], "for neither has the one before it of its campaign to go"
 
 
 @pytest.mark.parametrize("waiting", [3, 60])

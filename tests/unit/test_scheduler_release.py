@@ -9,14 +9,17 @@ import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from carillon import clock
 from carillon.handoff import broker as brokers
-from carillon.ledger import decisions
+from carillon.ledger import accounts, decisions
 from carillon.ledger.connect import Ledger
 from carillon.ledger.owners import this_process
+from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import alarms, attempts, broadcasts, creators, slots
 from ledger_rows import add_broadcast, add_creator, broadcast, creator
+from scheduler.orphans import Orphans
 from scheduler.release import next_wake, release
 from scheduler.rescue import Reminders, rescue
 from scheduler.sweep import expire, sweep, sweep_all
@@ -105,6 +108,18 @@ def test_a_retry_wakes_its_account_when_it_may_go(ledger: Ledger, broker: StubBr
     assert creator(ledger, creator_id).wake_at == later
 
 
+def test_what_is_put_off_leaves_its_slot_to_the_next_at_once(ledger: Ledger, broker: StubBroker) -> None:
+    creator_id = add_creator(ledger, limit_count=1)
+    first, second = due(ledger, creator_id, "first", priority=1), due(ledger, creator_id, "second")
+    assert free(ledger, broker) == [first]
+    later = clock.now() + timedelta(seconds=30)
+    note, retry = Note(clock.now(), "test", "put off"), {"waiting_for": "retry", "not_before": later}
+    with ledger.write() as connection:
+        move(connection, broadcasts.c.id == first, State.QUEUED, State.PLANNED, note, **retry)
+    assert free(ledger, broker) == [second]
+    assert creator(ledger, creator_id).wake_at == later
+
+
 @pytest.mark.parametrize(
     ("values", "wakes"),
     [
@@ -186,6 +201,60 @@ def test_the_sweep_hands_off_what_the_queue_lost(ledger: Ledger, broker: StubBro
         patience.append(round((broadcast(ledger, id_).hand_off_at - before).total_seconds()))
     assert patience == [60, 120, 240, 300, 300]
     assert len(orders(broker)) == 5
+
+
+def test_the_sweep_waits_out_no_clock_that_was_set_back(ledger: Ledger, broker: StubBroker) -> None:
+    ahead = clock.now() + timedelta(hours=2)
+    id_ = add_broadcast(ledger, add_creator(ledger), "drop", hand_offs=1, hand_off_at=ahead, state_since=ahead)
+    assert sweep(ledger, broker, "scheduler test") == [id_]
+
+
+def test_what_a_worker_had_fetched_that_died_is_handed_off_at_once(ledger: Ledger, broker: StubBroker) -> None:
+    orphans, creator_id = Orphans(), add_creator(ledger)
+    add_attempt(ledger, add_broadcast(ledger, creator_id, "before", state="sent", attempts=1), timedelta(0))
+    orphans.look(ledger)
+    id_ = due(ledger, creator_id, "drop")
+    assert free(ledger, broker) == [id_]
+    swept = []
+    for number in range(4):
+        orphans.look(ledger)
+        swept.append(sweep(ledger, broker, "scheduler test"))
+        with ledger.write() as connection:
+            connection.execute(update(attempts).values(pid=2**22 + 1 + number))
+    assert swept == [[], [id_], [id_], []], "while it lives; for each that ends; and not for ever"
+    row = broadcast(ledger, id_)
+    assert (row.state, row.hand_offs) == ("queued", 3)
+    assert row.hand_off_at - clock.now() < timedelta(seconds=31), "whoever has it now has half a minute"
+
+
+def test_what_nobody_can_know_to_be_on_the_queue_is_handed_off_at_once(ledger: Ledger, broker: StubBroker) -> None:
+    id_ = due(ledger, add_creator(ledger), "drop")
+    assert free(ledger, broker) == [id_]
+    orphans, swept = Orphans(), []
+    for doubt in (False, False, True, False):
+        if doubt:
+            orphans.doubt()
+        orphans.look(ledger)
+        swept.append(sweep(ledger, broker, "scheduler test"))
+    assert swept == [[id_], [], [id_], []], "at its own start, and when the queue is there again"
+
+
+def test_an_account_that_is_woken_meanwhile_is_left_to_the_next_release(
+    ledger: Ledger, broker: StubBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While thousands are sent, each wakes its account as it ends."""
+    creator_id = add_creator(ledger)
+    later: list[int] = []
+
+    def ends(_message: object) -> None:
+        later.append(due(ledger, creator_id, f"c{len(later)}"))
+        with ledger.write() as connection:
+            accounts.wake(connection, [creator_id], ago(seconds=1))
+
+    first = due(ledger, creator_id, "first")
+    monkeypatch.setattr(broker, "enqueue", ends)
+    assert [release(ledger, broker, (), "scheduler test") for _ in range(2)] == [1, 1]
+    assert [broadcast(ledger, id_).state for id_ in (first, *later)] == ["queued", "queued", "planned"]
 
 
 def test_after_ten_hand_offs_a_person_must_look(ledger: Ledger, broker: StubBroker) -> None:
@@ -270,6 +339,28 @@ def test_rescue(ledger: Ledger, broker: StubBroker, lease: int, values: dict[str
     assert orders(broker) == ([("reconcile", id_)] if state == "unknown" else [])
 
 
+def test_an_account_that_somebody_holds_keeps_no_other_from_being_rescued(
+    ledger: Ledger, broker: StubBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [add_creator(ledger, key) for key in ("luna", "mia")]
+    left = [add_broadcast(ledger, id_, "drop", state="sending", attempts=1) for id_ in ids for _ in range(2)]
+    for id_ in left:
+        add_attempt(ledger, id_, timedelta(seconds=-1))
+    hold, tried = accounts.held, []
+
+    def held(of: Ledger, creator_ids: list[int]) -> Any:
+        tried.append(creator_ids)
+        if creator_ids == ids[:1]:
+            raise OperationalError("", {}, Exception("canceling statement due to lock timeout"))
+        return hold(of, creator_ids)
+
+    monkeypatch.setattr(accounts, "held", held)
+    rescue(ledger, broker, Reminders(), "scheduler test")
+    assert [broadcast(ledger, id_).state for id_ in left] == ["sending", "sending", "unknown", "unknown"]
+    assert tried == [ids[:1], ids[1:], ids[1:]], "it is waited for once"
+    assert len(orders(broker)) == 1
+
+
 @pytest.mark.parametrize(
     ("state", "minutes", "alarmed"),
     [
@@ -318,7 +409,7 @@ def add_slot(ledger: Ledger, creator_id: int, ended_at: datetime) -> None:
 def make_late(ledger: Ledger, broadcast_id: int) -> None:
     with ledger.write() as connection:
         row = update(broadcasts).where(broadcasts.c.id == broadcast_id)
-        connection.execute(row.values(hand_off_at=ago(seconds=1)))
+        connection.execute(row.values(hand_off_at=ago(seconds=1), state_since=ago(seconds=31)))
 
 
 def test_this_process_is_alive() -> None:

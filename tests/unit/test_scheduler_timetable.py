@@ -128,6 +128,21 @@ def test_a_nudge_is_obeyed_at_once(ledger: Ledger, timetable: Timetable, monkeyp
         timetable.stop()
 
 
+def test_releases_rest_in_between_while_accounts_are_woken_all_the_time(
+    ledger: Ledger, timetable: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases: list[float] = []
+    monkeypatch.setattr("scheduler.timetable.release", lambda *_: releases.append(clock.ticks()))
+    with ledger.write() as connection:
+        accounts.wake(connection, [1], clock.now())
+    timetable.start()
+    try:
+        until(lambda: len(releases) >= 12, 10)
+    finally:
+        timetable.stop()
+    assert releases[11] - releases[0] > 0.6
+
+
 def test_beats_that_rest_are_called_when_there_is_something_to_do(ledger: Ledger, running: Timetable) -> None:
     late = _planned(ledger, clock.now() - timedelta(hours=1), expires_at=clock.now() + timedelta(seconds=1))
     with ledger.write() as connection:
