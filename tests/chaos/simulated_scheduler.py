@@ -24,7 +24,7 @@ from scheduler.sweep import expire, sweep, sweep_all
 from scheduler.watch import watch
 
 _PLANS_EVERY = timedelta(hours=6)
-_BEATS_EVERY = timedelta(minutes=10)
+_BEATS_EVERY = timedelta(hours=6)  # whoever dies is made to have beaten just before
 _SWEEPS_EVERY = timedelta(seconds=5)
 _WATCHES_AFTER = timedelta(seconds=2)
 _WATCHES_EVERY = timedelta(minutes=1)
@@ -55,7 +55,7 @@ _PULSE = select(
     _count(creators, creators.c.stopped_at.is_not(None)).label("stopped"),
     _count(broadcasts, _STATE.in_((State.QUEUED, State.SENDING, State.UNKNOWN))).label("under_way"),
     _count(broadcasts, _STATE == State.PLANNED, broadcasts.c.due_at < _NOW).label("overdue"),
-    _count(broadcasts, _STATE == State.HELD).label("held"),
+    _count(broadcasts, _STATE.in_((State.UNKNOWN, State.HELD))).label("doubtful"),
     _count(alarms).label("alarms"),
     _count(alarms, alarms.c.cleared_at.is_(None)).label("open"),
 )
@@ -160,7 +160,8 @@ class Scheduler:
 
 
 def _watched(pulse: Any) -> tuple[int, ...]:
-    return (pulse.under_way, pulse.overdue, pulse.held, pulse.alarms, pulse.open)
+    """What it has no patience with."""
+    return (pulse.doubtful, pulse.alarms, pulse.open)
 
 
 def _patience(pulse: Any) -> timedelta:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from chaos.simulation_schedules import Campaign, Creator
@@ -92,8 +92,9 @@ def _due(campaign: Campaign, clock: WallClock) -> Iterator[tuple[str, datetime]]
         first = clock.instant(campaign.start) if campaign.start else datetime(1970, 1, 1, tzinfo=UTC)
         for instant in clock.instants():
             behind = (instant - first).total_seconds()
-            local = instant.astimezone(zone).replace(tzinfo=None)
-            if behind >= 0 and behind % campaign.every == 0 and _counts(campaign, local):
+            if behind < 0 or behind % campaign.every:
+                continue
+            if _counts(campaign, instant.astimezone(zone).replace(tzinfo=None)):
                 yield f"{instant:%Y-%m-%dT%H:%M:%SZ}", instant
 
 
@@ -107,7 +108,7 @@ def _counts(campaign: Campaign, local: datetime) -> bool:
 
 
 def _fires(line: str, label: datetime) -> bool:
-    minute, hour, day, month, weekday = line.split()
+    minute, hour, day, month, weekday = _fields(line)
     if not (_holds(minute, label.minute) and _holds(hour, label.hour) and _holds(month, label.month, first=1)):
         return False
     days = (
@@ -118,6 +119,12 @@ def _fires(line: str, label: datetime) -> bool:
     return any(days) if either else all(days)
 
 
+@cache
+def _fields(line: str) -> list[str]:
+    return line.split()
+
+
+@cache
 def _holds(field: str, number: int, first: int = 0) -> bool:
     """`first` is the lowest that the field knows: steps of `*` count from it."""
     for part in field.split(","):
