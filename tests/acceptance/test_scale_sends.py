@@ -185,11 +185,14 @@ def test_a_platform_that_hangs_makes_no_other_late(tmp_path: Path, postgresql_ur
     with StandIn(hang) as hanging, StandIn(take) as well:
         urls = {"fanvue": hanging.url, "frontrow": well.url}
         with Fleet(tmp_path, urls, postgresql_url, redis_url, **keys(60)) as fleet:
-            due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
-            fleet.declare(declared(60, 1, due, 0, on=("fanvue", "fanvue", "fanvue", "frontrow")))
+            on = ("fanvue", "fanvue", "fanvue", "frontrow")
+            fleet.declare(declared(60, 1, datetime.now(UTC) + timedelta(hours=1), 0, on))
             fleet.run("migrate")
             fleet.start("scheduler")
-            fleet.start("worker", "--processes", "1", "--threads", "4")
+            worker = fleet.start("worker", "--processes", "1", "--threads", "4")
+            until(lambda: len(fleet.broadcasts()) == 60 and "worker is up" in worker.log, 60)
+            due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
+            fleet.declare(declared(60, 1, due, 0, on))
             until(lambda: len(came) == 15, 60)
             released.set()
     assert max((at - due).total_seconds() for at in came.values()) < 2  # a time-out of the other one takes 20

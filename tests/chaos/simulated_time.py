@@ -114,6 +114,10 @@ class Timeline:
     def ticks(self) -> float:
         return _UP_FOR + self.seconds
 
+    def shown(self, seconds: float) -> datetime:
+        """What the host's clock showed then."""
+        return self.start + timedelta(seconds=seconds + sum(step for at, step in self.steps if at <= seconds))
+
     def seconds_at(self, instant: datetime) -> float:
         """When the host's clock first showed that, or will if nobody steps it again."""
         asked, offset, since = (instant - self.start).total_seconds(), 0.0, 0.0

@@ -107,7 +107,10 @@ class Checker:
             yield "without an event"
 
     def _missed(self, row: Any, one: Expected) -> Iterator[str]:
-        """Nothing is left out as missed but what fell due while no scheduler ran, and by its rule."""
+        """Nothing is left out as missed but what fell due while no scheduler ran, and by its rule.
+
+        What a person had go again meanwhile was not missed: it is due anew from then on.
+        """
         due = self.house.timeline.seconds_at(row.due_at)
         skipped = row.state == State.SKIPPED and row.reason.startswith("missed_window")
         surely, perhaps = self._while_down(due, -_BEAT_SECONDS), self._while_down(due, _BEAT_SECONDS)
@@ -120,6 +123,7 @@ class Checker:
                 other
                 for other in self.rows.values()
                 if (other.campaign, other.creator) == (row.campaign, row.creator)
+                and not self.script.licences.get(other.id)
                 and row.due_at < other.due_at
                 and self._same_gap(due, self.house.timeline.seconds_at(other.due_at))
             ]

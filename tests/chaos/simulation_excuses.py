@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -45,17 +46,20 @@ class Excuses:
 
     def needlessly_late(self, sent: Sent, row: Any, due: float) -> tuple[float, float]:
         """(seconds, from when on): the longest time before the send in which nothing held it."""
-        excused = sorted(one for one in self._of(sent, row, due) if one[1] > due and one[0] < sent.began)
+        waits = (one for one in self._of(sent, row, due) if one[1] > due and one[0] < sent.began)
+        full = (one for one in self.full(row.creator) if one[1] > due and one[0] < sent.began)
         worst, since, at = 0.0, due, due
-        for begun, ended in [*excused, (sent.began, sent.began)]:
+        for begun, ended in [*sorted([*map(self._with_steps_back, waits), *full]), (sent.began, sent.began)]:
             if begun - at > worst:
                 worst, since = begun - at, at
-            at = max(at, self._with_steps_back(begun, ended))
+            at = max(at, ended)
         return worst, since
 
-    def _with_steps_back(self, begun: float, ended: float) -> float:
+    def _with_steps_back(self, one: Interval) -> Interval:
         """Whatever waits for an instant waits so much longer."""
-        return ended - sum(step for at, step in self._house.timeline.steps if step < 0 and begun <= at <= ended)
+        begun, ended = one
+        steps = self._house.timeline.steps
+        return begun, ended - sum(step for at, step in steps if step < 0 and begun <= at <= ended)
 
     def asked_to_wait(self, sent: Sent) -> float:
         """By how much it began before the end of a Retry-After that had come back before, to somebody who lived on."""
@@ -88,7 +92,6 @@ class Excuses:
         yield from self._sweeps(due, sent.began)
         creator = self._creators[row.creator]
         yield from self._quiet(creator, due, sent.began)
-        yield from self.full(row.creator)
         yield from self._cooling(row.creator)
         yield from self._script.stopped[row.creator]
         yield from ((begun, ended + 1_000) for begun, ended in self._script.outages[row.platform])
@@ -128,12 +131,9 @@ class Excuses:
 
     def _full(self, creator: str) -> tuple[Interval, ...]:
         """When every slot of the account was taken by what was, or may have been, accepted, or was under way."""
-        count, _, window = self._creators[creator].limit
-        changes = []
-        for sent in self._sends[creator]:
-            ended = sent.began + _LEASE_AND_TIMEOUT if sent.ended is None or self._unrecorded(sent) else sent.ended
-            kept = window if sent.taken or sent.in_doubt or self._unrecorded(sent) else 0.0
-            changes += [(sent.began - 0.3, 1), (ended + kept + 0.1, -1)]
+        count, changes = self._creators[creator].limit[0], []
+        for sent, free in self._slots(creator):
+            changes += [(sent.began - 0.3, 1), (free + 0.1, -1)]
         found, used, since = [], 0, 0.0
         for at, change in sorted(changes):
             if used < count <= used + change:
@@ -142,6 +142,28 @@ class Excuses:
                 found.append((since, at))
             used += change
         return tuple(found)
+
+    def _slots(self, creator: str) -> Iterator[tuple[Sent, float]]:
+        """Each send, and when its slot was free again.
+
+        Slots are kept by the house's clock. One that ended before a step back lasts so much longer, and after it none
+        begins or ends before the latest that was taken.
+        """
+        timeline, window = self._house.timeline, timedelta(seconds=self._creators[creator].limit[2])
+        kept = [sent for sent in self._sends[creator] if self._keeps_its_slot(sent)]
+        latest = list(accumulate((sent.claimed_at for sent in kept), max))
+        for sent in kept:
+            unseen = sent.ended is None or self._unrecorded(sent)
+            at, lasts = (sent.began, _LEASE_AND_TIMEOUT) if unseen else (sent.ended or sent.began, 0.0)
+            before = bisect_right(kept, at, key=lambda one: one.began)
+            ended = max(timeline.shown(at), latest[before - 1]) + timedelta(seconds=lasts)
+            yield sent, timeline.seconds_at(ended + window)
+        for sent in self._sends[creator]:
+            if not self._keeps_its_slot(sent):
+                yield sent, sent.ended or sent.began
+
+    def _keeps_its_slot(self, sent: Sent) -> bool:
+        return sent.taken or sent.in_doubt or self._unrecorded(sent)
 
     def _unrecorded(self, sent: Sent) -> bool:
         """Its answer came, and its owner died before it was written down."""

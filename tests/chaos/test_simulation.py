@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from carillon.ledger import decisions
 from chaos.simulated_house import House
 from chaos.simulated_judge import Books, faults
-from chaos.simulated_platform import Sent
+from chaos.simulated_platform import Fate, Sent
 from chaos.simulation import main, seeds_of, simulate
+from chaos.simulation_checker import Checker, Script
 from chaos.simulation_expected import expected
 from chaos.simulation_schedules import Campaign, Creator, file_of
 
@@ -71,6 +73,51 @@ def test_the_judge_sees_a_double_and_one_too_many(migrated_sqlite: Path, tmp_pat
         found = faults(house, Books(house), {})
     assert [words.partition(":")[0] for words in found] == [f"broadcast {first.broadcast}", "luna"]
     assert second.taken
+
+
+def test_the_judge_counts_slots_by_the_clock_of_the_house(migrated_sqlite: Path, tmp_path: Path) -> None:
+    """The third waits for the slot of the first, which ended before the clock was set back: three seconds longer.
+
+    The fourth waits for that of the second, which begins after it. A second more of either is seen.
+    """
+    drop = Campaign("drop", (LUNA,), NIGHT.date(), cron=("0-15/5 23 * * *",))
+    wanted = expected([drop], NIGHT, NIGHT + timedelta(hours=4))
+    with House(tmp_path, migrated_sqlite, NIGHT, 1) as house:
+        house.add_account("luna", "frontrow")
+        house.write(file_of([LUNA], [drop]))
+        house.start()
+        house.timeline.at(3_720.0, lambda: house.timeline.step(-3.0))
+        house.run(3_600.0 * 4)
+        assert Checker(house, Script(), [LUNA], wanted).faults() == []
+        _, _, third, fourth = house.platforms.log
+        for late in (third, fourth):
+            late.began += 1.0
+        found = Checker(house, Script(), [LUNA], wanted).faults()
+    assert [words.partition(":")[0] for words in found] == [f"broadcast {late.broadcast}" for late in (third, fourth)]
+
+
+def test_the_judge_knows_that_a_persons_own_is_not_missed(migrated_sqlite: Path, tmp_path: Path) -> None:
+    """Nothing runs when the second falls due; meanwhile a person has the first go again, and it is the later one."""
+    drop = Campaign("drop", (LUNA,), NIGHT.date(), cron=("0,30 23 * * *",), catch_up="latest")
+    wanted = expected([drop], NIGHT, NIGHT + timedelta(hours=4))
+    with House(tmp_path, migrated_sqlite, NIGHT, 1) as house:
+        house.add_account("luna", "frontrow")
+        house.write(file_of([LUNA], [drop]))
+        house.platforms.deal = lambda _: Fate("no_answer", taken=False)
+        house.start()
+        house.run(4_800.0)
+        house.kill(house.workers[0].process)
+        house.run(900.0)
+        first = house.platforms.log[0].broadcast
+        decisions.resolve(house.ledger, first, sent=False, message_id=None, who="person:sim", reason="looked")
+        house.platforms.deal = lambda _: Fate()
+        house.run(300.0)
+        house.start()
+        house.run(3_600.0)
+        down = [(4_800.0, 6_000.0)]
+        script = Script(down, down, licences={first: 1}, given_back={first: 1})
+        assert Checker(house, script, [LUNA], wanted).faults() == []
+        assert [sent.taken for sent in house.platforms.log] == [False, True, True]
 
 
 def _again(sent: Sent) -> Sent:
