@@ -1,6 +1,5 @@
 """One worker process from start to stop: its threads, its HTTP client and its beat."""
 
-import sys
 from collections.abc import Callable, Mapping
 
 from carillon import clock
@@ -23,9 +22,6 @@ from worker.tokens import tokens_of
 
 _LONG_WORK_ENDS_SECONDS = 1.0
 """An upload or a question that waits for an answer is left alone: it goes on where it was, or is asked again."""
-
-_SWITCH_SECONDS = 0.0005
-"""How long a thread that has its answer waits for one that computes: the threads of a pool wait for answers mostly."""
 
 
 class Service:
@@ -69,7 +65,6 @@ class Service:
 
     def start(self) -> None:
         self._ringer.start()
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._pool.start()
         self._presence.start()
 
