@@ -49,11 +49,11 @@ def _passed_in_a_send(estate: Estate, idle: frozenset[str], *, alone: bool) -> l
     return [Point(name, _stage(name, place > posted), alone) for place, name in enumerate(names)]
 
 
-def of_recovering(estate: Estate, idle: frozenset[str], killed_at: Point) -> list[str]:
+def of_recovering(estate: Estate, idle: frozenset[str], killed_at: Point, platform: str = "fanvue") -> list[str]:
     """From the death at that point to the rest."""
     estate.wire.begin()
     estate.wire.arm(killed_at.name)
-    estate.rest(estate.declare(alone=killed_at.alone), trips=1)
+    estate.rest(estate.declare(platform, alone=killed_at.alone), trips=1)
     passed = estate.wire.points()
     return [name for name in passed[passed.index(killed_at.name) + 1 :] if name not in idle]
 

@@ -66,7 +66,7 @@ def test_killed_at_every_point_of_the_recovery(
 ) -> None:
     known = opened(kind)
     first = one(known.points, *LEFT[left])
-    kill_twice(known, first, of_recovering(known.estate, known.idle, first), subtests, platform)
+    kill_twice(known, first, of_recovering(known.estate, known.idle, first, platform), subtests, platform)
 
 
 @pytest.mark.parametrize("left", ["taken", pytest.param("claimed", marks=pytest.mark.chaos)])
