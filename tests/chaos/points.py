@@ -62,7 +62,7 @@ def _stage(name: str, posted: bool) -> str:
     """What a worker does is cut by the bytes of the POST."""
     if " POST " in name:
         return "send"
-    if name.startswith(("deliver>", "order ")):
+    if name.startswith(("deliver>", "order ", "ack")):
         return "record" if posted else "claim"
     return "plan" if name.startswith(("look>", "plan>")) else "release"
 
