@@ -65,7 +65,7 @@ def test_other_words_stay_other(ours: str, theirs: str) -> None:
     assert plain(ours) != plain(theirs)
 
 
-letters = st.characters(categories=["L", "N"]).map(lambda letter: normalize("NFC", letter))
+letters = st.characters(categories=["L", "N"])
 words = st.text(letters, min_size=1, max_size=8).map(lambda word: normalize("NFC", word))
 marked = st.builds("{}{}{}".format, words, st.sampled_from(["_", "*", "~", "'", "-", "__"]), words)
 texts = st.lists(words | marked, min_size=1, max_size=8)
