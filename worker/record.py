@@ -1,31 +1,24 @@
 """The record of a verdict: state, platform's id, attempt, slot and account, all in one transaction."""
 
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from carillon.ledger import accounts, alarms, allowance, clear
 from carillon.ledger.clear import Acceptance
-from carillon.ledger.connect import first_line
 from carillon.ledger.doubts import end_unsent
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, creators, slots
 from carillon.platforms.errors import NotSent
 from worker.claim import Claim, Subject
+from worker.insist import written
 from worker.late import hold_if_taken, tell_late
 from worker.means import Means
 from worker.settle import SETTLE
 from worker.verdict import Verdict, turned_away
 
-log = structlog.get_logger()
-
-T = TypeVar("T")
-
+_VERDICT = "the verdict"
 _AT_ONCE = timedelta(0)
 FIRST_LOOK = timedelta(seconds=5)
 """After a broadcast was placed: whether the platform has it as it should be."""
@@ -39,7 +32,7 @@ _SOURCES = (State.SENDING, State.UNKNOWN, State.HELD)
 
 def record(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:
     """Write it down; while the database is away, try again for as long as this process lives."""
-    _written(verdict.name, lambda: _write(means, row, claim, verdict, latency_ms, credential))
+    written(_VERDICT, lambda: _write(means, row, claim, verdict, latency_ms, credential), verdict=verdict.name)
     means.nudge()
 
 
@@ -48,7 +41,11 @@ def take_back(means: Means, row: Subject, token: str) -> None:
 
     Read under the account's lock, for which it may still have waited. A process that is to stop leaves it to look-ups.
     """
-    found = _written("unheard", lambda: None if means.stopping.is_set() else _standing(means, row, token))
+
+    def read() -> Claim | None:
+        return None if means.stopping.is_set() else _standing(means, row, token)
+
+    found = written(_VERDICT, read, verdict="unheard")
     if found:
         nothing_sent = turned_away(NotSent("the claim was not confirmed, and nothing was sent for it"), row.put_offs, 0)
         record(means, row, found, nothing_sent, 0, "")
@@ -59,18 +56,6 @@ def _standing(means: Means, row: Subject, token: str) -> Claim | None:
     with accounts.held(means.ledger, [row.creator_id]) as (connection, _):
         found = connection.execute(its_attempt).one_or_none()
     return Claim(*found, lease_ticks=0) if found else None
-
-
-def _written(verdict: str, write: Callable[[], T]) -> T:
-    """Tried for as long as it takes; whatever the error is: what was accepted is not forgotten."""
-    pause = 0.1
-    while True:
-        try:
-            return write()
-        except SQLAlchemyError as error:
-            log.error("the verdict cannot be written yet", verdict=verdict, error=first_line(error))
-            time.sleep(pause)
-            pause = min(5.0, pause * 2)
 
 
 def _write(means: Means, row: Subject, claim: Claim, verdict: Verdict, latency_ms: int, credential: str) -> None:

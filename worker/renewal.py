@@ -3,33 +3,32 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from carillon import clock
 from carillon.ledger import tokens
-from carillon.ledger.connect import Ledger, first_line
+from carillon.ledger.connect import Ledger
 from carillon.ledger.tokens import Kept, Refresh
 from carillon.platforms import errors
 from carillon.platforms.credentials import CredentialError
 from carillon.platforms.oauth import Granted, Issuer
 from carillon.platforms.sealing import Keyring, SealError
+from worker.insist import written
 from worker.verdict import backoff
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 _PATIENCE_SECONDS = 2.0
 """What a thread waits for another process's refresh, so that a slow server does not take all threads of a platform."""
 
 _POLL_SECONDS = 0.05
 _RENEWED_BEFORE = 60.0
+_OUTCOME = "what became of a token's refresh"
 _SPENT = "the answer to a token's refresh was lost, and a refresh token works once"
 
 
@@ -122,7 +121,7 @@ class Renewals:
         try:
             return tokens.claim(self._ledger, this, refused=refused)
         except SQLAlchemyError:  # it may stand all the same, and nothing was spent for it
-            _written(lambda: tokens.give_back(self._ledger, this))
+            written(_OUTCOME, lambda: tokens.give_back(self._ledger, this))
             raise
 
     def _refresh(self, platform: str, this: Refresh, pair: Pair, lasts: bool) -> Pair:
@@ -134,7 +133,7 @@ class Renewals:
                 return pair
             raise errors.Unreachable(error.words) from None
         except errors.Forbidden as error:
-            _written(lambda: tokens.give_back(self._ledger, this))
+            written(_OUTCOME, lambda: tokens.give_back(self._ledger, this))
             raise errors.Unauthorized(f"{error.words}; see {application(platform)}", 401) from None
         except errors.Refused as error:
             raise self._lost(this.creator_id, this.generation, error.words) from None
@@ -144,7 +143,7 @@ class Renewals:
         return self._stored(this, pair, granted)
 
     def _put_off(self, this: Refresh, asked: float | None) -> None:
-        _written(lambda: tokens.give_back(self._ledger, this))
+        written(_OUTCOME, lambda: tokens.give_back(self._ledger, this))
         tries = self._again.get(this.creator_id, (0, 0.0))[0]
         self._again[this.creator_id] = (tries + 1, clock.ticks() + max(asked or 0.0, backoff(tries)))
 
@@ -154,22 +153,10 @@ class Renewals:
     def _stored(self, this: Refresh, pair: Pair, granted: Granted) -> Pair:
         """Kept before it is used."""
         text, lasts = sealed(self._keys, granted, pair.refresh), timedelta(seconds=granted.seconds)
-        stored = _written(lambda: tokens.store(self._ledger, this, text, lasts))
+        stored = written(_OUTCOME, lambda: tokens.store(self._ledger, this, text, lasts))
         self._again.pop(this.creator_id, None)
         log.info("token renewed", account=this.creator_id, stored=stored)
         return self._other(self._row(this.creator_id))
-
-
-def _written(write: Callable[[], T]) -> T:
-    """However long that takes: without it the account would be lost."""
-    pause = 0.1
-    while True:
-        try:
-            return write()
-        except SQLAlchemyError as error:
-            log.error("what became of a token's refresh cannot be written yet", error=first_line(error))
-            time.sleep(pause)
-            pause = min(5.0, pause * 2)
 
 
 def application(platform: str) -> str:
