@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from carillon.handoff.orders import RECHECK, RECONCILE, hand_off
 from carillon.ledger import accounts
 from carillon.ledger.connect import Ledger, first_line
+from carillon.ledger.doubts import look_is_due
 from carillon.ledger.owners import Owner, proven_dead
 from carillon.ledger.states import Note, State, move, version_of
 from carillon.ledger.tables import attempts, broadcasts, creators
@@ -67,7 +68,7 @@ def rescue(ledger: Ledger, broker: dramatiq.Broker, reminders: Reminders, who: s
     left = [row for row in open_ones if proven_dead(_owner(row)) or row.lease_until <= now]
     moved = _each(left, lambda row: _give_up(ledger, row, who))
     _each([row for row in unknown if now - max(row.state_since, begun) >= _MOST], lambda row: _hold(ledger, row, who))
-    due = [row for row in unknown if _is_due(row, now)] + [row for row in left if row.id in moved]
+    due = [row for row in unknown if look_is_due(row, now, _MOST)] + [row for row in left if row.id in moved]
     settle = {row.creator_id: (row.id, row.platform) for row in due}  # one look serves all that is open of an account
     hand_off(broker, RECONCILE, reminders.due(RECONCILE, settle.values(), now, _SETTLE_AGAIN))
     return moved
@@ -121,11 +122,6 @@ def _give_up(ledger: Ledger, row: Row[Any], who: str) -> list[int]:
         note = Note(now, who, reason)
         unchanged = version_of(row.id, row.version)
         return move(connection, unchanged, State.SENDING, State.UNKNOWN, note, reason=reason, hand_off_at=None)
-
-
-def _is_due(row: Row[Any], now: datetime) -> bool:
-    """A time further ahead than any look is of a clock that was set back since."""
-    return row.hand_off_at is None or not now < row.hand_off_at <= now + _MOST
 
 
 def _hold(ledger: Ledger, row: Row[Any], who: str) -> list[int]:

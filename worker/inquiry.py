@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
+from carillon.ledger.doubts import look_is_due
 from carillon.ledger.owners import Owner, proven_dead, this_process
 from carillon.ledger.states import State
 from carillon.ledger.tables import attempts, broadcasts, creators, lookups
@@ -59,17 +60,12 @@ class Inquiry:
 def read(connection: Connection, broadcast_id: int, now: datetime, *, at_once: bool) -> Inquiry | None:
     """None if the broadcast is settled, or not to be looked at yet."""
     row = connection.execute(select(broadcasts).where(broadcasts.c.id == broadcast_id)).one_or_none()
-    if row is None or row.state != State.UNKNOWN or not (at_once or is_due(row, now)):
+    if row is None or row.state != State.UNKNOWN or not (at_once or look_is_due(row, now, LATEST)):
         return None
     creator = connection.execute(select(creators).where(creators.c.id == row.creator_id)).one()
     opens = open_ones(connection, creator.id)
     first = min(one.attempt.started_at for one in opens)
     return Inquiry(creator, PLATFORMS[creator.platform], opens, bound(connection, creator.id, first - LOOK_BACK))
-
-
-def is_due(row: Row[Any], now: datetime) -> bool:
-    """A time further ahead than any that a look sets is of a clock that was set back since."""
-    return row.hand_off_at is None or not now < row.hand_off_at <= now + LATEST
 
 
 def open_ones(connection: Connection, creator_id: int) -> list[Open]:

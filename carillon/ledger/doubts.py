@@ -1,6 +1,9 @@
 """What may have been taken before, goes once more as its campaign says, and then cannot go: a person must decide."""
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, select
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, select
 
 from carillon.ledger.states import Note, State, move
 from carillon.ledger.tables import attempts, broadcasts, events
@@ -20,6 +23,12 @@ def perhaps_taken() -> ColumnElement[bool]:
     Asked of each alone, so that no database goes through all attempts for it.
     """
     return select(attempts.c.id).where(_RESENT, ~_DECIDED).limit(1).scalar_subquery().is_not(None)
+
+
+def look_is_due(row: Row[Any], now: datetime, furthest: timedelta) -> bool:
+    """Whether an unknown outcome is to be looked up. No look is set further ahead than `furthest`: one that is, was
+    set before the clock was set back."""
+    return row.hand_off_at is None or not now < row.hand_off_at <= now + furthest
 
 
 def end_unsent(
