@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, insert, literal, or_, select, update
 
 from carillon.ledger import alarms
 from carillon.ledger.connect import Ledger
@@ -40,23 +40,32 @@ def lock_of(connection: Connection, which: ColumnElement[bool]) -> None:
 
 def wake(connection: Connection, creator_ids: Collection[int], at: datetime) -> None:
     """Have the scheduler look at these accounts at `at`, or earlier if that was already asked."""
-    later = or_(creators.c.wake_at.is_(None), creators.c.wake_at > at)
-    connection.execute(update(creators).where(among(connection, creators.c.id, creator_ids), later).values(wake_at=at))
+    _wake(connection, creator_ids, sleeps_until_after(_instant(at)), at)
 
 
 def wake_waiting(connection: Connection, creator_ids: Collection[int], now: datetime) -> None:
     """Wake those of these accounts where something is due: nobody else has a use for what has ended."""
+    _wake(connection, creator_ids, sleeps_though_awaited(_instant(now)), now)
+
+
+def _wake(connection: Connection, creator_ids: Collection[int], which: ColumnElement[bool], at: datetime) -> None:
     of_them = among(connection, creators.c.id, creator_ids)
-    waiting = select(creators.c.id).where(of_them, something_waits(literal(now, creators.c.wake_at.type)))
-    ids = list(connection.scalars(waiting))
-    if ids:
-        wake(connection, ids, now)
+    connection.execute(update(creators).where(of_them, which).values(wake_at=at))
 
 
-def something_waits(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+def sleeps_until_after(at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return or_(creators.c.wake_at.is_(None), creators.c.wake_at > at)
+
+
+def sleeps_though_awaited(now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """The account has a planned broadcast that is due; what falls due later wakes it by itself."""
     planned = broadcasts.c.state == literal("planned", literal_execute=True)
-    return exists().where(broadcasts.c.creator_id == creators.c.id, planned, broadcasts.c.due_at <= now)
+    due = exists().where(broadcasts.c.creator_id == creators.c.id, planned, broadcasts.c.due_at <= now)
+    return and_(sleeps_until_after(now), due)
+
+
+def _instant(at: datetime) -> ColumnElement[datetime]:
+    return literal(at, creators.c.wake_at.type)
 
 
 def cool_down(connection: Connection, creator_id: int, until: datetime) -> None:

@@ -222,9 +222,8 @@ def _latest_slot() -> Executable:
 
 
 def _wake() -> Executable:
-    later = or_(creators.c.wake_at.is_(None), creators.c.wake_at > the("now"))
-    waited_for = (creators.c.id == the("account"), later, accounts.something_waits(the("now")))
-    return update(creators).where(*waited_for).values(wake_at=the("now"))
+    awaited = (creators.c.id == the("account"), accounts.sleeps_though_awaited(the("now")))
+    return update(creators).where(*awaited).values(wake_at=the("now"))
 
 
 def _said(source: str, target: str) -> Executable:
